@@ -1,0 +1,51 @@
+"""Pose extraction from video with experiment tracking.
+
+``extract(video, model)`` gives the poses of one video; ``run(overrides)`` does the same and
+logs an MLflow run; ``load(run_id)`` brings a run back. Heavy libraries are imported when they
+are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from posexp.app import load_run as load
+    from posexp.app import run
+    from posexp.errors import PosexpError
+    from posexp.extract import extract
+    from posexp.poses import PoseSequence
+    from posexp.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
+    from posexp.tracking import Run
+
+_HOMES = {
+    "extract": ("posexp.extract", "extract"),
+    "run": ("posexp.app", "run"),
+    "load": ("posexp.app", "load_run"),
+    "Run": ("posexp.tracking", "Run"),
+    "PoseSequence": ("posexp.poses", "PoseSequence"),
+    "PosexpError": ("posexp.errors", "PosexpError"),
+    "Skeleton": ("posexp.skeleton", "Skeleton"),
+    "BODY": ("posexp.skeleton", "BODY"),
+    "COCO17": ("posexp.skeleton", "COCO17"),
+    "BLAZEPOSE33": ("posexp.skeleton", "BLAZEPOSE33"),
+}
+
+__all__ = [
+    "BLAZEPOSE33", "BODY", "COCO17", "PoseSequence", "PosexpError", "Run", "Skeleton",
+    "extract", "load", "run",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'posexp' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,249 @@
+"""The command line: ``python -m posexp``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from posexp.errors import ConfigError, PosexpError
+
+if TYPE_CHECKING:
+    from posexp.tracking import Run, Store
+
+HELP = """\
+posexp: what did each pose model see, how sure was it, and which should I use?
+
+  python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
+  python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine
+  python -m posexp sync [key=value]    log results that are waiting for a server
+
+Examples
+  python -m posexp                                       the embedded clip and model, offline
+  python -m posexp model=lightning video=clip.mp4        your video with MoveNet Lightning
+  python -m posexp model=thunder video="my clip (1).mp4" video.start=2.5 video.stop=30
+  python -m posexp model=mlkit model.complexity=lite video=~/films/clip.mov
+  python -m posexp model=lightning model.weights=movenet.tflite video=clip.mp4 overlay=none
+
+Which model                  (files in conf/model explain every key)
+  model=mlkit                BlazePose, 33 landmarks in 3D; embedded, needs no network
+    model.complexity         full | lite | heavy (lite and heavy are downloaded once)
+    model.mode               stream: track and smooth | single_image: detect in every frame
+    model.min_detection_confidence, min_presence_confidence, min_tracking_confidence   0 to 1
+  model=lightning            MoveNet, 17 keypoints in 2D, the faster; from TensorFlow Hub
+  model=thunder              MoveNet, 17 keypoints in 2D, the more exact; from TensorFlow Hub
+    model.crop.min_keypoint_score   0 to 1    joints below it do not steer the crop
+    model.crop.torso_expansion, model.crop.body_expansion   1 to 10
+    model.input_size         px; only for models that take any size
+  model.weights              a file in place of the default: .task, .tflite, SavedModel folder
+
+Which part of the video      video.start, video.stop in seconds
+What is written              keypoints.joints=body|all   keypoints.confidence_threshold=0.3
+  overlay=standard|none      overlay.height=720   overlay.start_frame, overlay.stop_frame
+                             overlay.confidence_threshold=0.3   overlay.trail=0 (frames)
+  tracking=local             tracking.folder=mlruns   tracking.uri=http://server:5000
+                             tracking.experiment=posexp   tracking.run_name
+
+Options
+  -h, --help     this text           -v, --verbose   errors with their full traceback
+  --version      the version         --cfg           show the resolved configuration, run nothing
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status: 0, 2 for usage, 130 for Ctrl-C, else 1."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if {"-h", "--help"} & set(arguments):
+        print(HELP, end="")
+        return 0
+    if "--version" in arguments:
+        from importlib.metadata import version
+
+        print(f"posexp {version('posexp')}")
+        return 0
+    verbose = bool({"-v", "--verbose"} & set(arguments)) or "HYDRA_FULL_ERROR" in os.environ
+    arguments = [a for a in arguments if a not in ("-v", "--verbose")]
+    logging.basicConfig(format="posexp: %(message)s", level=logging.WARNING)
+    _stop_on_sigterm()
+    try:
+        with _native_messages(verbose):
+            return _dispatch(arguments)
+    except PosexpError as error:
+        if verbose:
+            raise
+        print(f"posexp: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("posexp: interrupted; what had been computed is kept", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if verbose:
+            raise
+        text = " ".join(str(error).split())[:300]
+        print(
+            f"posexp: unexpected {type(error).__name__}: {text}. "
+            "This is a mistake in posexp; -v shows where it happened",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command = arguments[0] if arguments and "=" not in arguments[0] else "run"
+    if command == "ui":
+        return _ui(arguments[1:])
+    if command == "sync":
+        return _sync(arguments[1:])
+    if command == "--cfg":
+        return _show_config(arguments[1:])
+    if any(a in ("-m", "--multirun") for a in arguments):
+        raise ConfigError("-m", "sweeps over several values are not supported", "Run once for each")
+    if command.startswith("-"):
+        raise ConfigError(command, "no such option", "`python -m posexp --help` shows them")
+
+    from posexp.app import run
+
+    _summarize(run(arguments, progress=True))
+    return 0
+
+
+def _show_config(arguments: list[str]) -> int:
+    import json
+
+    from posexp.config import load_config
+
+    print(json.dumps(load_config(arguments)[1], indent=2, ensure_ascii=False))
+    return 0
+
+
+def _ui(arguments: list[str]) -> int:
+    port = 5000
+    if "--port" in arguments:
+        at = arguments.index("--port")
+        text = "".join(arguments[at + 1 : at + 2])
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise ConfigError("--port", f"expected a port from 1 to 65535, got {text!r}")
+        port = int(text)
+        del arguments[at : at + 2]
+    store = _store(arguments)
+    if store.is_server:
+        print(f"The runs are on a server; open {store.uri}")
+        return 0
+    from posexp import tracking
+
+    experiments = f"http://127.0.0.1:{port}/#/experiments"
+    print(f"Open {experiments} (starts in about ten seconds; Ctrl-C ends it)", flush=True)
+    # A light server: no job workers, no look-ups outside.
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    command = tracking.ui_command(store, port)
+    os.execve(command[0], command, environment)
+
+
+def _sync(arguments: list[str]) -> int:
+    from posexp import tracking
+    from posexp.config import load_config
+
+    settings = load_config(arguments)[0].tracking
+    waiting = tracking.pending(settings)
+    if not waiting:
+        print("Nothing is waiting to be logged")
+        return 0
+    store = tracking.open_store(settings)
+    for folder in waiting:
+        run = tracking.log_record(store, folder)
+        print(f"Logged {run.name} ({run.status}): {store.page(run)}", flush=True)
+    return 0
+
+
+def _store(arguments: list[str]) -> Store:
+    from posexp import tracking
+    from posexp.config import load_config
+
+    return tracking.open_store(load_config(arguments)[0].tracking)
+
+
+def _summarize(run: Run) -> None:
+    """Print what a person wants to know when a run is done."""
+    from posexp.tracking import Store
+
+    metrics = run.metrics
+    rows = [
+        ("frames", "tracking/frames", "{:.0f}"),
+        ("tracked", "tracking/tracked_share", "{:.1%}"),
+        ("longest gap", "tracking/longest_gap_s", "{:.2f} s"),
+        ("confidence, mean", "confidence/mean", "{:.3f}"),
+        ("confidence, 5th percentile", "confidence/p05", "{:.3f}"),
+        ("confidence, arms", "confidence/arms", "{:.3f}"),
+        ("confidence, torso", "confidence/torso", "{:.3f}"),
+        ("confidence, legs", "confidence/legs", "{:.3f}"),
+        ("jitter", "jitter/px", "{:.2f} px"),
+        ("jitter / torso length", "jitter/torso", "{:.2%}"),
+    ]
+    store = Store(run.uri, _no_folder())
+    print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
+    for label, name, form in rows:
+        if name in metrics:
+            print(f"  {label:<28}{form.format(metrics[name]):>10}")
+    print(f"\nResults   {run.artifacts}")
+    print(f"Run page  {store.page(run)}")
+    print(f"Compare   {store.page(None, run.experiment_id, run.tags['video.sha256'])}")
+    if not store.is_server:
+        print("The pages open after: python -m posexp ui")
+
+
+def _no_folder() -> Any:
+    from pathlib import Path
+
+    return Path()
+
+
+def _stop_on_sigterm() -> None:
+    """Let `kill` and a cluster's time limit end a run as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@contextlib.contextmanager
+def _native_messages(shown: bool) -> Iterator[None]:
+    """Keep the log lines of TensorFlow's and MediaPipe's C++ off the terminal.
+
+    They go to file descriptor 2 past any logging; Python's own stderr is kept.
+    """
+    if shown:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    terminal = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    before = sys.stderr
+    sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="replace")
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(before)
+        sys.stderr.close()
+        sys.stderr = before
+        os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Hydra configuration: typed schemas, paths as people type them, and errors that help."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from posexp.errors import ConfigError, check_choice, check_range
+from posexp.estimators.mlkit import MlkitOptions
+from posexp.estimators.movenet import MoveNetOptions
+from posexp.overlay import OverlaySettings
+from posexp.tracking import TrackingSettings
+
+TEXT_KEYS = {
+    "video": "video.path",
+    "video.path": "video.path",
+    "model.weights": "model.weights",
+    "tracking.folder": "tracking.folder",
+    "tracking.uri": "tracking.uri",
+    "tracking.experiment": "tracking.experiment",
+    "tracking.run_name": "tracking.run_name",
+}
+"""Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
+
+
+@dataclass
+class VideoSettings:
+    """Which video; `path` None is the embedded clip; `start` and `stop` in s."""
+
+    path: str | None = None
+    start: float = 0.0
+    stop: float | None = None
+
+    def __post_init__(self) -> None:
+        check_range("video.start", self.start, 0, unit="s")
+        check_range("video.stop", self.stop, 0, unit="s")
+        if self.stop is not None and self.stop <= self.start:
+            raise ConfigError(
+                "video.stop",
+                f"expected more than video.start ({self.start:g} s), got {self.stop:g}",
+            )
+
+
+@dataclass
+class KeypointSettings:
+    """Which joints go to keypoints.csv, and what counts as confident (0..1)."""
+
+    joints: str = "body"
+    confidence_threshold: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_choice("keypoints.joints", self.joints, ("body", "all"))
+        check_range("keypoints.confidence_threshold", self.confidence_threshold, 0, 1)
+
+
+@dataclass
+class Config:
+    """The whole configuration; `model` is MoveNetOptions or MlkitOptions."""
+
+    model: Any = MISSING
+    video: VideoSettings = field(default_factory=VideoSettings)
+    keypoints: KeypointSettings = field(default_factory=KeypointSettings)
+    overlay: OverlaySettings = field(default_factory=OverlaySettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+
+def conf_folder() -> Path:
+    """conf/ inside the wheel, or the checkout's."""
+    packaged = Path(str(importlib.resources.files("posexp"))) / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "conf"
+
+
+def load_config(overrides: Sequence[str] = ()) -> tuple[Config, dict[str, Any]]:
+    """Compose and check the configuration.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        ``key=value`` as on the command line.
+
+    Returns
+    -------
+    (Config, dict)
+        Checked objects, and the same as plain nested values.
+
+    Raises
+    ------
+    ConfigError
+        For a key that does not exist or does not apply, or a value of the wrong type or
+        range.
+    """
+    paths, others = _split(overrides)
+    _check_groups(others)
+    _register_schemas()
+    try:
+        config = _compose(others)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _explain(error, others) from error
+    for key, value in paths.items():
+        section, name = key.split(".")
+        if name not in config[section]:
+            raise _unknown_key(key, others)
+        # Inside a config ${ would start an interpolation.
+        config[section][name] = value and value.replace("${", "\\${")
+    try:
+        checked = OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        raise _explain(error, others) from error
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(checked, Config) and isinstance(plain, dict)
+    return checked, {str(key): value for key, value in plain.items()}
+
+
+def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Dotted names to short text, for MLflow's parameters; ``model.name`` is ``model``."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{name}."))
+        else:
+            # Nine digits: 0.1 + 0.2 is 0.3 for a person who compares runs.
+            flat[name] = f"{value:.9g}" if isinstance(value, float) else str(value)
+    for short in ("model.name", "video.path"):
+        if short in flat:
+            flat = {short.split(".")[0]: flat.pop(short), **flat}
+    return flat
+
+
+def _register_schemas() -> None:
+    store = ConfigStore.instance()
+    store.store(name="posexp_schema", node=Config)
+    store.store(group="model", name="movenet_schema", node=MoveNetOptions)
+    store.store(group="model", name="mlkit_schema", node=MlkitOptions)
+    store.store(group="overlay", name="overlay_schema", node=OverlaySettings)
+    store.store(group="tracking", name="tracking_schema", node=TrackingSettings)
+
+
+def _compose(overrides: list[str]) -> Any:
+    state = GlobalHydra.instance()
+    before = state.hydra  # in a notebook somebody else may use Hydra too
+    state.clear()
+    try:
+        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+            return compose("config", overrides)
+    finally:
+        state.clear()
+        if before is not None:
+            state.initialize(before)
+
+
+def _split(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
+    """Path keys with their values as typed, and the arguments that are Hydra's."""
+    paths: dict[str, str | None] = {}
+    others = []
+    for argument in overrides:
+        key, equals, value = argument.partition("=")
+        if key in TEXT_KEYS:
+            if not equals or not value:
+                raise ConfigError(key, "expected a value after =, got nothing")
+            # Only a video may really be called null.
+            paths[TEXT_KEYS[key]] = None if value == "null" and key != "video" else value
+        elif argument.startswith(("+", "~")):
+            raise ConfigError(argument, "keys cannot be added or removed", "Use key=value")
+        elif not equals:
+            raise ConfigError(
+                argument, "expected key=value",
+                f'For a video: video="{argument}"; `python -m posexp --help` shows the keys',
+            )  # fmt: skip
+        else:
+            others.append(argument)
+    return paths, others
+
+
+def _groups() -> dict[str, list[str]]:
+    folder = conf_folder()
+    return {
+        group.name: sorted(file.stem for file in group.glob("*.yaml"))
+        for group in sorted(folder.iterdir())
+        if group.is_dir()
+    }
+
+
+def _check_groups(overrides: list[str]) -> None:
+    for argument in overrides:
+        group, _, choice = argument.partition("=")
+        choices = _groups().get(group)
+        if choices and choice not in choices:
+            if "," in choice:
+                raise ConfigError(
+                    group, f"expected one of {', '.join(choices)}, got several ({choice})",
+                    "Run once for each",
+                )  # fmt: skip
+            near = difflib.get_close_matches(choice, choices, n=1)
+            hint = f"Did you mean {group}={near[0]}?" if near else ""
+            raise ConfigError(
+                group, f"expected one of {', '.join(choices)}, got {choice!r}", hint
+            )
+
+
+def _known_keys() -> dict[str, dict[str, Any]]:
+    """Every dotted key of every choice of model, with the values of its defaults."""
+    known = {}
+    for model in _groups()["model"]:
+        plain = OmegaConf.to_container(_compose([f"model={model}"]))
+        assert isinstance(plain, dict)
+        known[model] = flatten({str(key): value for key, value in plain.items()})
+    return known
+
+
+def _unknown_key(key: str, overrides: list[str]) -> ConfigError:
+    """Say what a misspelt key may have meant, or which variants a foreign key applies to."""
+    known = _known_keys()
+    chosen = dict(argument.partition("=")[::2] for argument in overrides).get("model", "mlkit")
+    having = [model for model, keys in known.items() if key in keys]
+    if having:
+        return ConfigError(
+            key, f"does not apply to model={chosen}, only to {' and '.join(having)}",
+            "Leave it out, or choose that model",
+        )  # fmt: skip
+    names = [*{name: None for name in (*known[chosen], *TEXT_KEYS, *_groups())}]
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else "`python -m posexp --help` shows the keys"
+    return ConfigError(key, "no such key", hint)
+
+
+def _explain(error: Exception, overrides: list[str]) -> ConfigError:
+    """One line for what Hydra or OmegaConf found wrong with one of the overrides."""
+    parser = OverridesParser.create()
+    base = _known_keys()
+    chosen = dict(argument.partition("=")[::2] for argument in overrides).get("model", "mlkit")
+    for argument in overrides:
+        key, _, value = argument.partition("=")
+        try:
+            parser.parse_override(argument)
+        except HydraException:
+            return ConfigError(
+                key, f"cannot read the value {value!r}", f"Quote it: '{key}=\"{value}\"'"
+            )
+        if key in _groups() or key in base[chosen]:
+            try:
+                others = [a for a in (f"model={chosen}", argument) if a.partition("=")[0] != key]
+                _compose([*others, argument])
+            except (HydraException, OmegaConfBaseException) as cause:
+                return ConfigError(key, f"{_reason(cause)}, got {value!r}")
+        else:
+            return _unknown_key(key, overrides)
+    return ConfigError("configuration", _reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).splitlines()[0]
+    for kind, plain in (("Integer", "a whole number"), ("Float", "a number"),
+                        ("Boolean", "true or false")):  # fmt: skip
+        if f"converted to {kind}" in text or f"not a valid {kind.lower()[:4]}" in text.lower():
+            return f"expected {plain}"
+    return text
+
+
+__all__ = ["Config", "conf_folder", "flatten", "load_config"]

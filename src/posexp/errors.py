@@ -1,0 +1,66 @@
+"""The errors that a person may meet, each one line: what, expected, got, and the remedy."""
+
+from __future__ import annotations
+
+
+class PosexpError(Exception):
+    """A problem with the input or its surroundings that the user can put right.
+
+    Parameters
+    ----------
+    subject : str
+        The file, key or server that the message is about.
+    problem : str
+        What was expected and what was got.
+    remedy : str
+        What to do about it.
+    """
+
+    exit_status = 1
+
+    def __init__(self, subject: object, problem: str, remedy: str = "") -> None:
+        self.subject, self.problem, self.remedy = str(subject), problem, remedy
+        text = f"{self.subject}: {problem}" + (f". {remedy}" if remedy else "")
+        super().__init__(" ".join(text.split()))
+
+
+class ConfigError(PosexpError):
+    """A key or value of the configuration."""
+
+    exit_status = 2
+
+
+class VideoError(PosexpError):
+    """A video that cannot be read or written."""
+
+
+class ModelError(PosexpError):
+    """Weights that are missing, damaged or of another kind."""
+
+
+class TableError(PosexpError):
+    """A keypoint table or pose arrays that break their contract."""
+
+
+class TrackingError(PosexpError):
+    """The MLflow store, or the folder of results."""
+
+
+def check_range(
+    key: str,
+    value: float | None,
+    low: float,
+    high: float = float("inf"),
+    unit: str = "",
+) -> None:
+    """Raise ConfigError unless ``low <= value <= high``; NaN fails, None passes."""
+    if value is None or low <= value <= high:
+        return
+    bounds = f"between {low:g} and {high:g}" if high != float("inf") else f"at least {low:g}"
+    raise ConfigError(key, f"expected a number {bounds}{' ' + unit if unit else ''}, got {value:g}")
+
+
+def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigError(key, f"expected one of {', '.join(choices)}, got {value!r}")

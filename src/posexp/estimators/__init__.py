@@ -1,0 +1,90 @@
+"""Pose estimators: frames in, the pose of one person per frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from posexp.errors import ConfigError
+from posexp.estimators.mlkit import MlkitOptions
+from posexp.estimators.movenet import MoveNetOptions
+from posexp.poses import FramePose
+from posexp.skeleton import Skeleton
+from posexp.video import Frame
+from posexp.weights import ModelFile
+
+Options = MoveNetOptions | MlkitOptions
+
+VARIANTS: dict[str, type[MoveNetOptions] | type[MlkitOptions]] = {
+    "thunder": MoveNetOptions,
+    "lightning": MoveNetOptions,
+    "mlkit": MlkitOptions,
+}
+
+
+class Estimator(Protocol):
+    """A loaded model.
+
+    Attributes
+    ----------
+    name : str
+        The variant.
+    skeleton : Skeleton
+        What it returns.
+    weights : ModelFile
+        What it was loaded from.
+    confidence_meaning : str
+        What its confidence is; never compare the values of different models.
+    """
+
+    name: str
+    skeleton: Skeleton
+    weights: ModelFile
+    confidence_meaning: str
+
+    def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+        """One pose per frame, in order. One call per video: tracking starts afresh."""
+        ...
+
+
+def load(options: Options) -> Estimator:
+    """Load the model that `options` describe.
+
+    Raises
+    ------
+    ModelError
+        When its weights cannot be had or are of another kind.
+    """
+    if isinstance(options, MlkitOptions):
+        from posexp.estimators.mlkit import Mlkit
+
+        return Mlkit(options)
+    from posexp.estimators.movenet import MoveNet
+
+    return MoveNet(options)
+
+
+def options_for(model: str, **options: object) -> Options:
+    """Options of a variant by name, for Python users.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown variant, or an option that does not apply to it.
+    """
+    from dataclasses import fields
+
+    from posexp.crop import CropSettings
+
+    if model not in VARIANTS:
+        raise ConfigError("model", f"expected one of {', '.join(VARIANTS)}, got {model!r}")
+    kind = VARIANTS[model]
+    known = [field.name for field in fields(kind) if field.name != "name"]
+    for key in options:
+        if key not in known:
+            raise ConfigError(
+                f"model.{key}", f"no such option for {model}, which has {', '.join(known)}"
+            )
+    if isinstance(crop := options.get("crop"), dict):
+        options["crop"] = CropSettings(**crop)
+    return kind(name=model, **options)  # type: ignore[arg-type]

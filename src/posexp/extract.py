@@ -1,0 +1,116 @@
+"""One pass over a video: every frame is decoded once, estimated once, and handed to sinks."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from posexp.estimators import Estimator, load, options_for
+from posexp.poses import FramePose, PoseSequence
+from posexp.video import Frame, VideoSource
+
+
+class Sink(Protocol):
+    """Whatever takes frames with their poses, in order."""
+
+    def add(self, frame: Frame, pose: FramePose) -> None:
+        """Take one frame."""
+        ...
+
+
+class Extraction:
+    """The pass itself; what it has is there at any time, also after an interruption.
+
+    Parameters
+    ----------
+    source : VideoSource
+        The video.
+    estimator : Estimator
+        The loaded model.
+    sinks : sequence of Sink
+        Called for every frame, in order.
+    """
+
+    def __init__(
+        self, source: VideoSource, estimator: Estimator, sinks: Sequence[Sink] = ()
+    ) -> None:
+        self._source, self._estimator, self._sinks = source, estimator, sinks
+        self._poses: list[FramePose] = []
+
+    def run(self, progress: bool = False) -> None:
+        """Go through the whole video; VideoError for input that cannot be gone through."""
+        waiting: deque[Frame] = deque()
+
+        def frames() -> Iterator[Frame]:
+            for frame in self._source.frames():
+                waiting.append(frame)
+                yield frame
+
+        with _bar(self._source, self._estimator.name, progress) as bar:
+            for pose in self._estimator.estimate(frames()):
+                frame = waiting.popleft()
+                for sink in self._sinks:
+                    sink.add(frame, pose)
+                self._poses.append(pose)
+                bar.update()
+
+    def __len__(self) -> int:
+        return len(self._poses)
+
+    def poses(self) -> PoseSequence:
+        """What has been extracted so far."""
+        info = self._source.info
+        return PoseSequence.from_frames(
+            self._poses, self._estimator.skeleton, info.width, info.height,
+            source=str(info.path), model=self._estimator.name,
+            confidence_meaning=self._estimator.confidence_meaning,
+        )  # fmt: skip
+
+
+def extract(
+    video: str | Path, model: str = "mlkit", *, start: float = 0.0, stop: float | None = None,
+    progress: bool = False, **options: Any,
+) -> PoseSequence:
+    """Extract the poses of one person from a video.
+
+    Parameters
+    ----------
+    video : path
+        Anything FFmpeg decodes.
+    model : {"mlkit", "lightning", "thunder"}
+        The variant.
+    start, stop : float
+        Part of the video, s from its first frame.
+    progress : bool
+        Show a progress bar.
+    **options
+        Of the variant, as in ``conf/model``: ``complexity="lite"``,
+        ``crop={"min_keypoint_score": 0.3}``, ``weights="movenet.tflite"``, ...
+
+    Returns
+    -------
+    PoseSequence
+        Raw, as the model gave it.
+
+    Raises
+    ------
+    PosexpError
+        With one line that says what was expected, what was got and what to do.
+    """
+    source = VideoSource(Path(video), start, stop)
+    extraction = Extraction(source, load(options_for(model, **options)))
+    extraction.run(progress)
+    return extraction.poses()
+
+
+def _bar(source: VideoSource, label: str, wanted: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    notebook = "ipykernel" in sys.modules
+    return tqdm(
+        total=source.expected_frames, desc=f"{label}: {source.path.name}", unit=" frames",
+        disable=not wanted or not (notebook or sys.stderr.isatty()), dynamic_ncols=True,
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""Skeletons: which joints a model sees, in which order, and which of them are connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BODY = tuple(
+    f"{side}_{joint}"
+    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+)
+"""The twelve joints that every variant sees and the clinic uses."""
+
+REGIONS = {
+    "arms": ("left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    "torso": ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
+    "legs": ("left_knee", "right_knee", "left_ankle", "right_ankle"),
+}
+"""The body joints by region."""
+
+_BODY_EDGES = (
+    ("left_shoulder", "right_shoulder"),
+    ("left_hip", "right_hip"),
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in ("left", "right")
+        for a, b in (
+            ("shoulder", "elbow"),
+            ("elbow", "wrist"),
+            ("shoulder", "hip"),
+            ("hip", "knee"),
+            ("knee", "ankle"),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Named joints in a model's order, and the edges between them.
+
+    Parameters
+    ----------
+    name : str
+        The convention, such as ``coco17``; a subset keeps the name of its parent.
+    joints : tuple of str
+        Unique names, left and right as the person's own.
+    edges : tuple of (str, str)
+        Pairs of joints that are drawn connected.
+
+    Raises
+    ------
+    ValueError
+        For duplicate joints, or an edge to a joint that is not there.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.joints)) != len(self.joints):
+            raise ValueError(f"skeleton {self.name}: duplicate joints")
+        unknown = {joint for edge in self.edges for joint in edge} - set(self.joints)
+        if unknown:
+            raise ValueError(f"skeleton {self.name}: edges name unknown joints {sorted(unknown)}")
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def index(self, joint: str) -> int:
+        """Position of `joint`; ValueError when this skeleton lacks it."""
+        return self.joints.index(joint)
+
+    def indices(self, joints: Iterable[str]) -> list[int]:
+        """Positions of several joints, in the order they are asked for."""
+        return [self.index(joint) for joint in joints]
+
+    def subset(self, joints: Iterable[str]) -> Skeleton:
+        """The same convention with `joints` only, in the order of `joints`."""
+        kept = tuple(joints)
+        self.indices(kept)
+        edges = tuple(edge for edge in self.edges if set(edge) <= set(kept))
+        return Skeleton(self.name, kept, edges)
+
+
+def common_joints(first: Skeleton, second: Skeleton) -> tuple[str, ...]:
+    """Joints that both skeletons have, in the order of the first."""
+    return tuple(joint for joint in first.joints if joint in second.joints)
+
+
+COCO17 = Skeleton(
+    "coco17",
+    ("nose", "left_eye", "right_eye", "left_ear", "right_ear", *BODY),
+    (
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
+        *_BODY_EDGES,
+    ),
+)
+"""The 17 COCO keypoints, as MoveNet returns them."""
+
+BLAZEPOSE33 = Skeleton(
+    "blazepose33",
+    (
+        *("nose", "left_eye_inner", "left_eye", "left_eye_outer"),
+        *("right_eye_inner", "right_eye", "right_eye_outer", "left_ear", "right_ear"),
+        *("left_mouth", "right_mouth"),
+        *BODY[:6],
+        *("left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb"),
+        *BODY[6:],
+        *("left_heel", "right_heel", "left_foot_index", "right_foot_index"),
+    ),
+    (
+        ("left_mouth", "right_mouth"),
+        *_BODY_EDGES,
+        *(
+            (f"{side}_{a}", f"{side}_{b}")
+            for side in ("left", "right")
+            for a, b in (
+                ("eye_inner", "eye"),
+                ("eye", "eye_outer"),
+                ("eye_outer", "ear"),
+                ("wrist", "thumb"),
+                ("wrist", "pinky"),
+                ("wrist", "index"),
+                ("pinky", "index"),
+                ("ankle", "heel"),
+                ("heel", "foot_index"),
+                ("ankle", "foot_index"),
+            )
+        ),
+        ("nose", "left_eye_inner"),
+        ("nose", "right_eye_inner"),
+    ),
+)
+"""The 33 landmarks of BlazePose under ML Kit's names."""
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, BLAZEPOSE33)}
+
+
+def skeleton_of(joints: Iterable[str]) -> Skeleton:
+    """The known skeleton that has all `joints`, reduced to them.
+
+    Raises
+    ------
+    ValueError
+        When no known skeleton has them all.
+    """
+    names = tuple(joints)
+    for skeleton in SKELETONS.values():
+        if set(names) <= set(skeleton.joints):
+            return skeleton.subset(names)
+    unknown = sorted(set(names) - set(BLAZEPOSE33.joints) - set(COCO17.joints))
+    raise ValueError(f"joints of no known skeleton: {', '.join(unknown)}")

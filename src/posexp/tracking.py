@@ -1,0 +1,409 @@
+"""MLflow: log a run, find runs, load a run back. Nothing else imports mlflow."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posexp.errors import TrackingError
+from posexp.poses import PoseSequence
+
+SERIES_POINTS = 3000
+"""Points of a per-frame series that are logged; longer videos are thinned evenly."""
+
+RECORD = "run.json"
+_BATCH = 1000  # metrics that MLflow takes in one request
+
+
+@dataclass
+class TrackingSettings:
+    """Where runs are logged.
+
+    Parameters
+    ----------
+    uri : str, optional
+        MLflow tracking URI; failing that ``$MLFLOW_TRACKING_URI``, then `folder`.
+    folder : str
+        Holds ``mlflow.db``, ``artifacts/``, and ``pending/`` for what is not logged yet.
+    experiment : str
+        MLflow experiment.
+    run_name : str, optional
+        Name of the run; model and video by default.
+    """
+
+    uri: str | None = None
+    folder: str = "mlruns"
+    experiment: str = "posexp"
+    run_name: str | None = None
+
+
+@dataclass
+class RunRecord:
+    """All that one run logs besides its files; kept as run.json until it is in MLflow.
+
+    Parameters
+    ----------
+    name, experiment : str
+        Of the run.
+    params, tags : dict
+        Flat, str to str.
+    metrics : dict
+        Name to value.
+    steps : list of int
+        Frames of the series.
+    series : dict
+        Name to a value per step.
+    dataset : dict
+        ``name, digest, source`` of the video.
+    status : {"RUNNING", "FINISHED", "FAILED", "KILLED"}
+        As MLflow has it.
+    start_ms, end_ms : int
+        ms since 1970.
+    run_id : str, optional
+        In MLflow, once it is there.
+    """
+
+    name: str
+    experiment: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    dataset: dict[str, str]
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    series: dict[str, list[float]] = field(default_factory=dict)
+    status: str = "RUNNING"
+    start_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    end_ms: int | None = None
+    run_id: str | None = None
+
+    def add_series(self, poses: PoseSequence, series: dict[str, Any]) -> None:
+        """Take per-frame series, thinned to `SERIES_POINTS`."""
+        every = -(-len(poses) // SERIES_POINTS)
+        self.steps = [int(frame) for frame in poses.frame[::every]]
+        self.series = {
+            name: [round(float(v), 6) for v in values[::every]] for name, values in series.items()
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write run.json, whole or not at all."""
+        part = folder / (RECORD + ".part")
+        part.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(folder / RECORD)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A logged run.
+
+    Attributes
+    ----------
+    id, name, status : str
+        As in MLflow.
+    params, tags : dict
+        str to str.
+    metrics : dict
+        Last value by name.
+    artifacts : str
+        Folder or URI of its files.
+    """
+
+    id: str
+    name: str
+    status: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    artifacts: str
+    experiment_id: str
+    uri: str
+
+    def file(self, path: str) -> Path:
+        """A local copy of one artifact, such as ``overlay/overlay.mp4``.
+
+        Raises
+        ------
+        TrackingError
+            When the run has no such artifact, or its files have moved.
+        """
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    run_id=self.id, artifact_path=path, tracking_uri=self.uri
+                )
+            )
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
+                f"Were the files in {self.artifacts} moved or deleted?",
+            ) from error  # fmt: skip
+
+    def poses(self) -> PoseSequence:
+        """The keypoints that the run extracted, all joints."""
+        return PoseSequence.read(self.file("keypoints/keypoints.parquet"))
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store that answers.
+
+    Parameters
+    ----------
+    uri : str
+        Tracking URI, absolute.
+    folder : Path
+        Where a local store keeps its artifacts.
+    """
+
+    uri: str
+    folder: Path
+
+    @property
+    def _client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a server runs already and no `posexp ui` is needed."""
+        return self.uri.startswith(("http://", "https://"))
+
+    def page(self, run: Run | None = None, experiment_id: str = "", sha256: str = "") -> str:
+        """Address in the UI: of a run, or of the runs of one video side by side."""
+        from urllib.parse import quote
+
+        base = self.uri.rstrip("/") if self.is_server else "http://127.0.0.1:5000"
+        if run is not None:
+            return f"{base}/#/experiments/{run.experiment_id}/runs/{run.id}"
+        link = f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+        if sha256:
+            link += "&searchFilter=" + quote(f'tags.`video.sha256` = "{sha256}"')
+        return link + "&compareRunsMode=CHART"
+
+    def start(self, record: RunRecord) -> None:
+        """Create the run, so that the UI shows it as running."""
+        with self._answering():
+            client = self._client
+            experiment = self._experiment(record.experiment)
+            run = client.create_run(
+                experiment, start_time=record.start_ms, tags=record.tags, run_name=record.name
+            )
+            record.run_id = run.info.run_id
+            from mlflow.entities import Dataset, DatasetInput, Param
+
+            client.log_batch(
+                record.run_id, params=[Param(key, value) for key, value in record.params.items()]
+            )
+            source = json.dumps({"uri": record.dataset["source"]})
+            dataset = Dataset(record.dataset["name"], record.dataset["digest"], "local", source)
+            client.log_inputs(record.run_id, [DatasetInput(dataset)])
+
+    def finish(self, record: RunRecord, folder: Path) -> Run:
+        """Log figures and files, and close the run."""
+        with self._answering():
+            from mlflow.entities import Metric, RunTag
+
+            client, run_id = self._client, record.run_id
+            stamp = record.end_ms or int(time.time() * 1000)
+            metrics = [Metric(key, value, stamp, 0) for key, value in record.metrics.items()]
+            for name, values in record.series.items():
+                pairs = zip(record.steps, values, strict=True)
+                metrics += [Metric(name, value, stamp, step) for step, value in pairs]
+            for first in range(0, len(metrics), _BATCH):
+                client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+            # Tags once more: some are known only at the end.
+            client.log_batch(run_id, tags=[RunTag(k, v) for k, v in record.tags.items()])
+            if (folder / "artifacts").is_dir():
+                client.log_artifacts(run_id, str(folder / "artifacts"))
+            for picture in sorted((folder / "images").glob("*.png")):
+                image = _read_image(picture)
+                client.log_image(
+                    run_id, image, key="overlay", step=int(picture.stem), synchronous=True
+                )
+            client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
+            return self.run(str(run_id))
+
+    def run(self, run_id: str) -> Run:
+        """One run by its id, a unique beginning of it, or ``last``."""
+        from mlflow.exceptions import MlflowException
+
+        with self._answering():
+            if run_id != "last":
+                try:
+                    return self._run(self._client.get_run(run_id))
+                except MlflowException:
+                    pass
+            runs = self._all_runs()
+            if run_id == "last":
+                found = runs[:1]
+            else:
+                found = [run for run in runs if run.info.run_id.startswith(run_id)]
+        if len(found) != 1:
+            raise TrackingError(
+                f"run {run_id}", f"expected one run in {self.uri}, found {len(found) or 'none'}",
+                "`python -m posexp ui` shows the runs and their ids",
+            )  # fmt: skip
+        return self._run(found[0])
+
+    def _all_runs(self) -> list[Any]:
+        client = self._client
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        return list(client.search_runs(experiments, order_by=["attributes.start_time DESC"]))
+
+    def _run(self, run: Any) -> Run:
+        info, data = run.info, run.data
+        artifacts = info.artifact_uri.removeprefix("file://")
+        return Run(
+            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
+            dict(data.metrics), artifacts, info.experiment_id, self.uri,
+        )  # fmt: skip
+
+    def _experiment(self, name: str) -> str:
+        client = self._client
+        known = client.get_experiment_by_name(name)
+        if known is not None:
+            if known.lifecycle_stage == "deleted":
+                raise TrackingError(
+                    "tracking.experiment", f"{name!r} was deleted in MLflow",
+                    "Restore it there, or choose another name",
+                )  # fmt: skip
+            return str(known.experiment_id)
+        if self.is_server:
+            return str(client.create_experiment(name))
+        folder = self.folder.resolve() / "artifacts" / _ascii(name)
+        return str(client.create_experiment(name, artifact_location=folder.as_uri()))
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn MLflow's and the network's errors into one line."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise _no_answer(self.uri, error) from error
+
+
+def open_store(settings: TrackingSettings) -> Store:
+    """The store that the settings name, made when it is a local one that does not exist.
+
+    Raises
+    ------
+    TrackingError
+        When a server does not answer, or a folder cannot be written.
+    """
+    # MLflow would retry for minutes, and look up an outside host.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    folder = Path(settings.folder).expanduser()
+    uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        make_folder(folder)
+        uri = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+    elif uri.startswith(("http://", "https://")):
+        _ask(uri)
+    elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
+        raise TrackingError(
+            "tracking.uri", f"expected http://..., https://... or sqlite:///..., got {uri!r}",
+            "For a folder set tracking.folder",
+        )  # fmt: skip
+    return Store(uri, folder)
+
+
+def make_folder(folder: Path) -> Path:
+    """Create a folder for results; TrackingError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise TrackingError(
+            folder, f"results cannot be written there ({error.strerror})",
+            "Free some space, or set tracking.folder to a folder of yours",
+        ) from error  # fmt: skip
+    return folder
+
+
+def log_record(store: Store, folder: Path) -> Run:
+    """Log a folder of results (run.json, artifacts/, images/) and remove it when it is in.
+
+    Raises
+    ------
+    TrackingError
+        When the store stops answering; the folder is kept.
+    """
+    record = RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    if record.run_id is None:
+        store.start(record)
+        record.save(folder)
+    run = store.finish(record, folder)
+    shutil.rmtree(folder)
+    return run
+
+
+def pending(settings: TrackingSettings) -> list[Path]:
+    """Folders of results that are complete but not in MLflow yet, oldest first."""
+    folder = Path(settings.folder).expanduser() / "pending"
+    found = []
+    for record in sorted(folder.glob(f"*/{RECORD}")):
+        if json.loads(record.read_text(encoding="utf-8"))["status"] != "RUNNING":
+            found.append(record.parent)
+    return found
+
+
+def ui_command(store: Store, port: int) -> list[str]:
+    """The command that serves the UI of a store, on this machine only."""
+    import sys
+
+    return [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
+        "--default-artifact-root", (store.folder.resolve() / "artifacts").as_uri(),
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+
+
+def _ask(uri: str) -> None:
+    import requests
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=5).raise_for_status()
+    except requests.RequestException as error:
+        raise _no_answer(uri, error) from error
+
+
+def _no_answer(uri: str, error: Exception) -> TrackingError:
+    import requests
+
+    if uri.startswith("http"):
+        down = isinstance(error, requests.RequestException)
+        reason = "no answer" if down else str(error).splitlines()[0][:160]
+        return TrackingError(uri, f"the MLflow server does not work ({reason})", "Is it running?")
+    return TrackingError(
+        uri, f"the MLflow store does not work ({str(error).splitlines()[0][:160]})",
+        "Is its folder writable, with space left?",
+    )  # fmt: skip
+
+
+def _ascii(name: str) -> str:
+    """A folder name for an experiment: MLflow's links break on anything but ASCII."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+
+
+def _read_image(path: Path) -> np.ndarray[Any, Any]:
+    import imageio.v3 as iio
+
+    return np.asarray(iio.imread(path))

@@ -1,0 +1,402 @@
+"""Video in and out: frames in order with their own presentation times, in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posexp.errors import VideoError, check_range
+
+if TYPE_CHECKING:
+    import av
+
+Image = NDArray[np.uint8]
+
+TIME_BASE = Fraction(1, 90_000)
+"""Of the overlay; divides every usual frame rate and every camera's clock finely enough."""
+
+KEY_FRAME_EVERY = 15
+"""Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container says of a video; only the decoder knows the true frame count.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    width, height : int
+        Size of the upright frame, px.
+    fps : float
+        Average frame rate, 1/s; 0 when the container does not say.
+    duration : float
+        s; 0 when the container does not say.
+    frames : int
+        The container's count or, failing that, duration times rate; 0 when unknown.
+    codec, pixel_format : str
+        As FFmpeg names them.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: float
+    duration: float
+    frames: int
+    codec: str
+    pixel_format: str
+
+
+class Frame:
+    """One decoded frame; its picture is converted only when it is asked for.
+
+    Attributes
+    ----------
+    index : int
+        Position in the video, counted in decoded frames.
+    time : float
+        Presentation time, s from the first frame.
+    width, height : int
+        Size of the upright frame, px.
+    """
+
+    def __init__(self, index: int, time: float, picture: av.VideoFrame) -> None:
+        self.index = index
+        self.time = time
+        self._picture = picture
+        self._turns = round(picture.rotation / 90) % 4
+        width, height = picture.width, picture.height
+        self.width, self.height = (height, width) if self._turns % 2 else (width, height)
+        self._rgb: Image | None = None
+
+    def rgb(self) -> Image:
+        """(height, width, 3) uint8, upright, C-contiguous; converted once."""
+        if self._rgb is None:
+            self._rgb = self._upright(self._picture.to_ndarray(format="rgb24"))
+        return self._rgb
+
+    def resized(self, height: int) -> Image:
+        """(height, w, 3) uint8, upright, in proportion, w even; for the overlay."""
+        width = even(self.width * height / self.height)
+        if (width, height) == (self.width, self.height):
+            return self.rgb()
+        size = (height, width) if self._turns % 2 else (width, height)
+        picture = self._picture.reformat(*size, format="rgb24", interpolation="AREA")
+        return self._upright(picture.to_ndarray())
+
+    def _upright(self, image: Any) -> Image:
+        return np.ascontiguousarray(np.rot90(image, self._turns))
+
+
+def even(length: float) -> int:
+    """The nearest even number of pixels, at least 2: yuv420p has no odd sizes."""
+    return max(2, 2 * round(length / 2))
+
+
+@dataclass
+class VideoSource:
+    """A video file that streams its frames once, in order.
+
+    Parameters
+    ----------
+    path : Path
+        Anything FFmpeg decodes.
+    start, stop : float
+        Keep frames with ``start <= time < stop``, s from the first frame; no `stop`, to the
+        end. Frames before `start` are decoded too: seeking in containers is not reliable.
+
+    Attributes
+    ----------
+    info : VideoInfo
+        Read when the source is made.
+    warnings : list of str
+        Damage met while streaming; complete when the stream has ended.
+    decoded : int
+        Frames decoded so far.
+
+    Raises
+    ------
+    VideoError
+        When the file is missing or holds no video, and while streaming for frames that
+        change size, for times that go back, and when nothing decodes.
+    """
+
+    path: Path
+    start: float = 0.0
+    stop: float | None = None
+    info: VideoInfo = field(init=False)
+    warnings: list[str] = field(init=False, default_factory=list)
+    decoded: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.path = Path(self.path).expanduser()
+        check_range("video.start", self.start, 0, unit="s")
+        check_range("video.stop", self.stop, 0, unit="s")
+        if self.stop is not None and self.stop <= self.start:
+            raise VideoError(
+                "video.stop", f"expected more than video.start ({self.start:g} s), "
+                f"got {self.stop:g} s",
+            )  # fmt: skip
+        with self._open() as container:
+            self.info = self._read_info(container)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames `frames` should yield, for a progress bar; None when unknown."""
+        info = self.info
+        if not info.fps:
+            return info.frames or None
+        stop = min(self.stop or info.duration, info.duration)
+        limited = self.start > 0 or self.stop is not None
+        return max(0, round((stop - self.start) * info.fps)) if limited else info.frames or None
+
+    def frames(self) -> Iterator[Frame]:
+        """Stream the frames; memory does not depend on the length of the video."""
+        self.warnings, self.decoded = [], 0
+        first: Frame | None = None
+        last_time, yielded = float("-inf"), False
+        with self._open() as container:
+            origin: float | None = None
+            for picture in self._pictures(container):
+                seconds = self._seconds(picture, last_time, origin)
+                origin = seconds if origin is None else origin
+                frame = Frame(self.decoded, seconds - origin, picture)
+                first = first or Frame(self.decoded, 0.0, picture)
+                self._check(frame, first, last_time - origin)
+                last_time = seconds
+                self.decoded += 1
+                if self.stop is not None and frame.time >= self.stop:
+                    break
+                if frame.time >= self.start:
+                    yielded = True
+                    yield frame
+            else:
+                self._check_complete()
+        if not yielded:
+            raise VideoError(
+                self.path, f"no frame between {self.start:g} s and "
+                f"{'the end' if self.stop is None else f'{self.stop:g} s'}: "
+                f"the video ends at {max(last_time - (origin or 0.0), 0.0):.2f} s",
+                "Choose video.start and video.stop inside the video",
+            )  # fmt: skip
+
+    def _open(self) -> Any:
+        import av
+
+        path = self.path
+        if not path.exists():
+            raise VideoError(path, "expected a video file, found nothing there", _near(path))
+        if path.is_dir():
+            raise VideoError(path, "expected a video file, got a folder", "Name one file in it")
+        if path.stat().st_size == 0:
+            raise VideoError(path, "expected a video, got an empty file", "Copy it again")
+        try:
+            # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
+            return av.open(f"file:{path}", metadata_errors="replace")
+        except (av.FFmpegError, OSError) as error:
+            raise VideoError(
+                path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
+                "If a player shows it, copy it again or convert it to mp4",
+            ) from error  # fmt: skip
+
+    def _stream(self, container: Any) -> Any:
+        for stream in container.streams.video:
+            if not stream.disposition & type(stream.disposition).attached_pic:
+                return stream
+        raise VideoError(self.path, "expected a video, got a file without a picture track")
+
+    def _read_info(self, container: Any) -> VideoInfo:
+        stream = self._stream(container)
+        if stream.codec_context is None:
+            raise VideoError(self.path, "no decoder for its codec", "Convert it to H.264 mp4")
+        duration = 0.0
+        if stream.duration:
+            duration = float(stream.duration * stream.time_base)
+        elif container.duration:
+            duration = container.duration / 1e6
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        try:
+            first = next(iter(self._pictures(container)), None)
+        finally:
+            self.warnings = []
+        if first is None:
+            raise VideoError(self.path, "no frame can be decoded", "Copy it again from the camera")
+        frame = Frame(0, 0.0, first)
+        return VideoInfo(
+            self.path, frame.width, frame.height, fps, duration,
+            stream.frames or round(duration * fps), stream.codec_context.name,
+            first.format.name,
+        )  # fmt: skip
+
+    def _pictures(self, container: Any) -> Iterator[av.VideoFrame]:
+        """Decode, skipping packets that cannot be decoded and noting how many."""
+        import av
+
+        stream = self._stream(container)
+        stream.thread_type = "AUTO"
+        damaged, end = 0, ""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except (av.FFmpegError, OSError) as error:
+                end = _why(error)
+                break
+            try:
+                yield from packet.decode()
+            except (av.FFmpegError, OSError):
+                damaged += 1
+        if end:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                yield from stream.codec_context.decode(None)
+            self.warnings.append(f"reading stopped before the end ({end})")
+        if damaged:
+            self.warnings.append(f"{damaged} damaged packets were skipped")
+
+    def _seconds(self, picture: av.VideoFrame, last: float, origin: float | None) -> float:
+        if picture.time is not None:
+            return float(picture.time)
+        # Raw streams carry no times; the average rate is the best there is.
+        text = "frames without a presentation time were spaced by the average rate"
+        if text not in self.warnings:
+            self.warnings.append(text)
+        return 0.0 if origin is None else last + 1.0 / (self.info.fps or 25.0)
+
+    def _check(self, frame: Frame, first: Frame, last_time: float) -> None:
+        if (frame.width, frame.height) != (first.width, first.height):
+            raise VideoError(
+                self.path, f"the size changes at frame {frame.index} ({frame.time:.2f} s): "
+                f"expected {first.width}x{first.height} px, got {frame.width}x{frame.height}",
+                f"Cut the video there, or set video.stop={frame.time:.2f}",
+            )  # fmt: skip
+        if not frame.time > last_time:
+            raise VideoError(
+                self.path, f"presentation times go back at frame {frame.index}: expected more "
+                f"than {last_time:.3f} s, got {frame.time:.3f} s",
+                "Re-encode the video, or cut it there with video.stop",
+            )  # fmt: skip
+
+    def _check_complete(self) -> None:
+        if not self.decoded:
+            raise VideoError(self.path, "no frame can be decoded", "Copy it again from the camera")
+        lost = self.info.frames - self.decoded
+        if lost > max(1, 0.01 * self.info.frames) or (lost > 0 and self.warnings):
+            self.warnings.append(
+                f"{self.decoded} frames decoded of the {self.info.frames} that the file announces"
+            )
+
+
+class VideoWriter:
+    """H.264 that plays in browsers, Jupyter and the MLflow UI, a frame at its own time.
+
+    yuv420p, faststart, BT.709, a key frame every 15 frames. The file appears under its name
+    only when `close` has succeeded; after an error nothing is left.
+
+    Parameters
+    ----------
+    path : Path
+        The mp4 to write.
+    fps : float
+        Nominal rate, 1/s, for the encoder's rate control only.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path = path
+        self._part = path.with_name(path.name + ".part")
+        self._fps = fps or 25.0
+        self._container: Any = None
+        self._stream: Any = None
+
+    def write(self, image: Image, time: float) -> None:
+        """Append an (h, w, 3) uint8 RGB image, h and w even, at `time` s."""
+        import av
+
+        try:
+            if self._container is None:
+                self._start(image.shape[1], image.shape[0])
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+            frame.time_base, frame.pts = TIME_BASE, round(time / TIME_BASE)
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            self.discard()
+            raise writing_failed(self.path, error) from error
+
+    def close(self) -> bool:
+        """Finish the file; False when no frame was written, and no file made."""
+        import av
+
+        if self._container is None:
+            return False
+        try:
+            self._container.mux(self._stream.encode(None))
+            container, self._container = self._container, None
+            container.close()
+            os.replace(self._part, self.path)
+        except (av.FFmpegError, OSError) as error:
+            self.discard()
+            raise writing_failed(self.path, error) from error
+        return True
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        import av
+
+        if self._container is not None:
+            container, self._container = self._container, None
+            with contextlib.suppress(av.FFmpegError, OSError):
+                container.close()
+        self._part.unlink(missing_ok=True)
+
+    def _start(self, width: int, height: int) -> None:
+        import av
+
+        self._container = av.open(
+            str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        stream = self._container.add_stream(
+            "libx264", rate=Fraction(self._fps).limit_denominator(1001),
+            options={"crf": "21", "preset": "veryfast"},
+        )  # fmt: skip
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.time_base, context.gop_size = TIME_BASE, KEY_FRAME_EVERY
+        # 1 is BT.709 in all three; players guess from the size when nothing is said.
+        context.colorspace = context.color_primaries = context.color_trc = 1
+        self._stream = stream
+
+
+def writing_failed(path: Path, error: Exception) -> VideoError:
+    """The one-line error for output that could not be written."""
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Free some space there" if full else "Check that the folder can be written to"
+    return VideoError(path, f"could not be written ({_why(error)})", remedy)
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).split(":")[0].strip()
+
+
+def _near(path: Path) -> str:
+    """Names close to a missing file's, for the person who mistyped it."""
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return f"The folder {path.parent} does not exist either; check the path"
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else "Check the path"
