@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from posexp.app import load_run as load
     from posexp.app import run
     from posexp.errors import PosexpError
-    from posexp.extract import extract
+    from posexp.extraction import extract
     from posexp.poses import PoseSequence
     from posexp.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
     from posexp.tracking import Run
 
 _HOMES = {
-    "extract": ("posexp.extract", "extract"),
+    "extract": ("posexp.extraction", "extract"),
     "run": ("posexp.app", "run"),
     "load": ("posexp.app", "load_run"),
     "Run": ("posexp.tracking", "Run"),

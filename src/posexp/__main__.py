@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     verbose = bool({"-v", "--verbose"} & set(arguments)) or "HYDRA_FULL_ERROR" in os.environ
     arguments = [a for a in arguments if a not in ("-v", "--verbose")]
-    logging.basicConfig(format="posexp: %(message)s", level=logging.WARNING)
+    logger = logging.getLogger("posexp")
+    logger.handlers, logger.propagate = [_Terminal()], False
     _stop_on_sigterm()
     try:
         with _native_messages(verbose):
@@ -214,6 +215,13 @@ def _stop_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+class _Terminal(logging.Handler):
+    """Warnings as lines like the errors', on whatever stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"posexp: {record.getMessage()}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def _native_messages(shown: bool) -> Iterator[None]:
     """Keep the log lines of TensorFlow's and MediaPipe's C++ off the terminal.
@@ -224,22 +232,17 @@ def _native_messages(shown: bool) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     terminal = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     before = sys.stderr
     sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="replace")
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(sys.stderr)
     os.dup2(null, 2)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(terminal, 2)
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(before)
         sys.stderr.close()
         sys.stderr = before
         os.close(null)

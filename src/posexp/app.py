@@ -18,7 +18,7 @@ from posexp import figures, statistics, tracking
 from posexp.config import Config, flatten, load_config
 from posexp.errors import PosexpError, TrackingError
 from posexp.estimators import Estimator, load
-from posexp.extract import Extraction, Sink
+from posexp.extraction import Extraction, Sink
 from posexp.overlay import KeyFrames, OverlayVideo
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY

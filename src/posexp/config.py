@@ -35,6 +35,9 @@ TEXT_KEYS = {
 """Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
 
 
+_NULLABLE = ("video.path", "model.weights", "tracking.uri", "tracking.run_name")
+
+
 @dataclass
 class VideoSettings:
     """Which video; `path` None is the embedded clip; `start` and `stop` in s."""
@@ -149,16 +152,13 @@ def _register_schemas() -> None:
 
 
 def _compose(overrides: list[str]) -> Any:
-    state = GlobalHydra.instance()
-    before = state.hydra  # in a notebook somebody else may use Hydra too
-    state.clear()
+    before = GlobalHydra.instance().hydra  # in a notebook somebody else may use Hydra too
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
             return compose("config", overrides)
     finally:
-        state.clear()
-        if before is not None:
-            state.initialize(before)
+        GlobalHydra.instance().hydra = before
 
 
 def _split(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
@@ -170,8 +170,7 @@ def _split(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
         if key in TEXT_KEYS:
             if not equals or not value:
                 raise ConfigError(key, "expected a value after =, got nothing")
-            # Only a video may really be called null.
-            paths[TEXT_KEYS[key]] = None if value == "null" and key != "video" else value
+            paths[TEXT_KEYS[key]] = None if value == "null" and key in _NULLABLE else value
         elif argument.startswith(("+", "~")):
             raise ConfigError(argument, "keys cannot be added or removed", "Use key=value")
         elif not equals:
@@ -205,9 +204,7 @@ def _check_groups(overrides: list[str]) -> None:
                 )  # fmt: skip
             near = difflib.get_close_matches(choice, choices, n=1)
             hint = f"Did you mean {group}={near[0]}?" if near else ""
-            raise ConfigError(
-                group, f"expected one of {', '.join(choices)}, got {choice!r}", hint
-            )
+            raise ConfigError(group, f"expected one of {', '.join(choices)}, got {choice!r}", hint)
 
 
 def _known_keys() -> dict[str, dict[str, Any]]:

@@ -129,27 +129,33 @@ def sample(rgb: NDArray[np.uint8], region: CropRegion, size: int) -> NDArray[np.
     height, width = rgb.shape[:2]
     top, bottom, fy, inside_y = _taps(region.top, region.size, height, size)
     left, right, fx, inside_x = _taps(region.left, region.size, width, size)
-    upper, lower = rgb[top], rgb[bottom]
-    weight = fx[None, :, None]
-    upper = upper[:, left] * (1 - weight) + upper[:, right] * weight
-    lower = lower[:, left] * (1 - weight) + lower[:, right] * weight
-    crop = upper + (lower - upper) * fy[:, None, None]
-    crop[~inside_y] = 0
-    crop[:, ~inside_x] = 0
-    return np.asarray(crop, np.float32)
+    across, down = fx[None, :, None], fy[:, None, None]
+    upper, lower = (
+        corner[:, left] + (corner[:, right] - corner[:, left]) * across
+        for corner in (rgb[top].astype(np.float32), rgb[bottom].astype(np.float32))
+    )
+    inside = inside_y[:, None, None] & inside_x[None, :, None]
+    return np.where(inside, upper + (lower - upper) * down, np.float32(0))
 
 
 def _taps(
     start: float, length: float, image_size: int, size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
-    """Lower and upper neighbour, weight of the upper, and whether a sample is in the image."""
-    last = image_size - 1
-    share = (start + length * np.arange(size) / max(size - 1, 1)) / image_size
-    position = share * last
+    """Lower and upper neighbour, weight of the upper, and whether a sample is in the image.
+
+    In float32 and in TensorFlow's order of operations: the crop is cut to whole numbers before
+    the model sees it, and a rounding error would turn 127.0 into 126.
+    """
+    last = np.float32(image_size - 1)
+    low_share = np.float32(start / image_size)
+    high_share = np.float32((start + length) / image_size)
+    step = (high_share - low_share) * last / np.float32(max(size - 1, 1))
+    position = low_share * last + np.arange(size, dtype=np.float32) * step
     inside = (position >= 0) & (position <= last)
     position = np.clip(position, 0, last)
-    low = np.floor(position).astype(np.intp)
-    return low, np.minimum(low + 1, last), (position - low).astype(np.float32), inside
+    low = np.floor(position)
+    index = low.astype(np.intp)
+    return index, np.minimum(index + 1, image_size - 1), position - low, inside
 
 
 def to_image(normalized: Floats, region: CropRegion) -> Floats:

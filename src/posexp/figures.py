@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY
@@ -36,7 +37,7 @@ def confidence_heatmap(poses: PoseSequence) -> Figure:
 
 
 def trajectories(poses: PoseSequence, threshold: float) -> Figure:
-    """x and y (px) of the body joints over time; dotted below the confidence threshold."""
+    """X and y (px) of the body joints over time; dotted below the confidence threshold."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 11), layout="constrained")
@@ -65,7 +66,7 @@ def trajectories(poses: PoseSequence, threshold: float) -> Figure:
     return figure
 
 
-def _edges(times: np.ndarray) -> np.ndarray:
+def _edges(times: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(times) < 2:
         return np.array([times[0] - 0.5, times[0] + 0.5])
     middle = (times[1:] + times[:-1]) / 2

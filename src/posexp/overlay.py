@@ -95,15 +95,15 @@ def draw_skeleton(
             for a, b in chosen:
                 fine = _is_detail(skeleton.joints[a]) or _is_detail(skeleton.joints[b])
                 color = _DARK if outline else _edge_color(skeleton.joints[a], skeleton.joints[b])
-                width = max(1, round(thickness * unit * (0.5 if fine else 1.0)))
+                width = max(1, round(thickness * unit * (0.4 if fine else 1.0)))
                 cv2.line(
                     target, _fixed(points[a]), _fixed(points[b]), color, width, cv2.LINE_AA,
                     _SUBPIXEL,
                 )  # fmt: skip
         for joint in np.flatnonzero(seen & (sure == strong)):
             name = skeleton.joints[joint]
-            radius = unit * (1.3 if _is_detail(name) else 2.6)
-            for size, color in ((radius + 0.7 * unit, _DARK), (radius, _color(name))):
+            radius = unit * (0.8 if _is_detail(name) else 2.6)
+            for size, color in ((1.3 * radius, _DARK), (radius, _color(name))):
                 cv2.circle(
                     target, _fixed(points[joint]), round(size * 2**_SUBPIXEL), color, -1,
                     cv2.LINE_AA, _SUBPIXEL,
@@ -116,12 +116,15 @@ def draw_caption(image: Image, text: str) -> None:
     """Write one line on a dark strip along the lower border, in place."""
     import cv2
 
-    scale = image.shape[0] / 1000
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    (width, _), _ = cv2.getTextSize(text, font, 1.0, 1)
+    # As wide as a portrait allows, and no larger than looks right on a landscape.
+    scale = min(image.shape[0] / 1000, 0.92 * image.shape[1] / (0.85 * width))
     strip = max(12, round(38 * scale))
     image[-strip:] = image[-strip:] // 3
     origin = round(14 * scale), image.shape[0] - round(12 * scale)
     cv2.putText(
-        image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.85 * scale, (235, 235, 235),
+        image, text, origin, font, 0.85 * scale, (235, 235, 235),
         max(1, round(1.6 * scale)), cv2.LINE_AA,
     )  # fmt: skip
 
@@ -157,9 +160,7 @@ class OverlayVideo:
             return
         # A range starts at zero: players show a black lead for times that begin late.
         self._origin = frame.time if self._origin is None else self._origin
-        image = overlay_frame(
-            frame, pose, self._skeleton, self._label, self._settings, self._trail
-        )
+        image = overlay_frame(frame, pose, self._skeleton, self._label, self._settings, self._trail)
         self._writer.write(image, frame.time - self._origin)
 
     def close(self) -> bool:
@@ -172,7 +173,11 @@ class OverlayVideo:
 
 
 def overlay_frame(
-    frame: Frame, pose: FramePose, skeleton: Skeleton, label: str, settings: OverlaySettings,
+    frame: Frame,
+    pose: FramePose,
+    skeleton: Skeleton,
+    label: str,
+    settings: OverlaySettings,
     trail: deque[Floats] | None = None,
 ) -> Image:
     """(h, w, 3) uint8 RGB: the frame at overlay size with its skeleton and a caption."""

@@ -139,7 +139,7 @@ class PoseSequence:
         """A new sequence with `joints` only, in the order of `joints`."""
         skeleton = self.skeleton.subset(joints)
         index = self.skeleton.indices(skeleton.joints)
-        arrays = {
+        arrays: dict[str, Any] = {
             name: None if (value := getattr(self, name)) is None else value[:, index]
             for name in ("image", "confidence", "depth", "world", "visibility")
         }
@@ -147,10 +147,10 @@ class PoseSequence:
 
     @classmethod
     def from_frames(
-        cls, poses: Sequence[FramePose], skeleton: Skeleton, width: int, height: int, **about: str
+        cls, poses: Sequence[FramePose], skeleton: Skeleton, width: int, height: int, **about: Any
     ) -> PoseSequence:
         """Stack the poses of single frames; `about` holds source, model, confidence_meaning."""
-        optional = {}
+        optional: dict[str, Any] = {}
         for name in ("depth", "world", "visibility"):
             values = [getattr(pose, name) for pose in poses]
             present = bool(values) and all(value is not None for value in values)
@@ -189,8 +189,12 @@ class PoseSequence:
 
     @classmethod
     def from_table(
-        cls, table: pd.DataFrame, width: int, height: int, skeleton: Skeleton | None = None,
-        **about: str,
+        cls,
+        table: pd.DataFrame,
+        width: int,
+        height: int,
+        skeleton: Skeleton | None = None,
+        **about: Any,
     ) -> PoseSequence:
         """The sequence of a keypoint table; the inverse of `to_table`.
 
@@ -306,7 +310,7 @@ def _read_parquet(path: Path) -> PoseSequence:
         about = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         skeleton = SKELETONS[about["skeleton"]].subset(about["joints"])
         size = int(about["width"]), int(about["height"])
-        names = {name: str(about[name]) for name in _ABOUT}
+        names: dict[str, Any] = {name: str(about[name]) for name in _ABOUT}
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise TableError(
             path.name, f"expected a keypoint table written by posexp, got {error!r}"

@@ -23,7 +23,7 @@ def tracked(poses: PoseSequence, threshold: float) -> NDArray[np.bool_]:
 
 
 def longest_gap(poses: PoseSequence, threshold: float) -> float:
-    """s from the last tracked frame before the longest untracked stretch to the next one.
+    """S from the last tracked frame before the longest untracked stretch to the next one.
 
     At the ends of the video the stretch itself counts, and a video with nobody in it is one
     gap as long as itself.

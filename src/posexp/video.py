@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -202,8 +201,9 @@ class VideoSource:
         if path.stat().st_size == 0:
             raise VideoError(path, "expected a video, got an empty file", "Copy it again")
         try:
-            # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
-            return av.open(f"file:{path}", metadata_errors="replace")
+            # "file:" keeps FFmpeg from reading a name with a colon as a protocol. Times that
+            # are missing (as in AVI) are not generated: with B-frames they come out of order.
+            return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "-genpts"})
         except (av.FFmpegError, OSError) as error:
             raise VideoError(
                 path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
@@ -267,8 +267,10 @@ class VideoSource:
             self.warnings.append(f"{damaged} damaged packets were skipped")
 
     def _seconds(self, picture: av.VideoFrame, last: float, origin: float | None) -> float:
-        if picture.time is not None:
-            return float(picture.time)
+        # AVI and MPEG-PS leave presentation times out; decoding times then follow the output.
+        stamp = picture.dts if picture.pts is None else picture.pts
+        if stamp is not None:
+            return float(stamp * picture.time_base)
         # Raw streams carry no times; the average rate is the best there is.
         text = "frames without a presentation time were spaced by the average rate"
         if text not in self.warnings:
@@ -345,7 +347,7 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             container, self._container = self._container, None
             container.close()
-            os.replace(self._part, self.path)
+            self._part.replace(self.path)
         except (av.FFmpegError, OSError) as error:
             self.discard()
             raise writing_failed(self.path, error) from error

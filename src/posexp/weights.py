@@ -116,7 +116,7 @@ def import_mediapipe() -> ModuleType:
     """
     with _without_tensorflow():
         import mediapipe
-        import mediapipe.tasks.python.vision  # noqa: F401
+        import mediapipe.tasks.python.vision
     return mediapipe  # type: ignore[no-any-return]
 
 
@@ -243,12 +243,13 @@ def _build_bundle(detector: Path, landmarks: Path, path: Path) -> None:
     model = writer.add_image_input([0.0], [255.0]).populate()[0]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            part = Path(folder) / path.name
             # Stored: Tasks maps the file into memory. A fixed date keeps its hash the same.
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as bundle:
                 bundle.writestr(zipfile.ZipInfo("pose_detector.tflite"), detector.read_bytes())
                 bundle.writestr(zipfile.ZipInfo("pose_landmarks_detector.tflite"), bytes(model))
-        os.replace(file.name, path)
+            part.replace(path)
     except OSError as error:
         raise ModelError(
             path, f"the embedded model could not be unpacked ({error.strerror})",

@@ -71,8 +71,13 @@ class Extraction:
 
 
 def extract(
-    video: str | Path, model: str = "mlkit", *, start: float = 0.0, stop: float | None = None,
-    progress: bool = False, **options: Any,
+    video: str | Path,
+    model: str = "mlkit",
+    *,
+    start: float = 0.0,
+    stop: float | None = None,
+    progress: bool = False,
+    **options: Any,
 ) -> PoseSequence:
     """Extract the poses of one person from a video.
 

@@ -1,0 +1,87 @@
+"""Shared fixtures: real weights and clips, a stand-in for Thunder, and the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+THUNDER = "https://tfhub.dev/google/movenet/singlepose/thunder/4"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may log to the developer's own server."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real weights, clips and reference results, beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared with real weights, clips and reference results")
+    return SHARED
+
+
+@pytest.fixture
+def tfhub_cache(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The prepared TF Hub cache with Lightning's SavedModel."""
+    folder = shared / "models" / "tfhub_cache"
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def thunder_cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TF Hub cache whose Thunder is Lightning behind Thunder's signature (256 px).
+
+    Thunder's weights cannot be had on test machines; everything but the network itself is
+    real: the handle, the cache, the signature, the input size, the crop loop.
+    """
+    import tensorflow as tf
+
+    lightning = next((shared / "models" / "tfhub_cache").glob("*/saved_model.pb")).parent
+
+    class Thunder(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lightning = tf.saved_model.load(str(lightning))
+
+        @tf.function(input_signature=[tf.TensorSpec((1, 256, 256, 3), tf.int32, name="input")])
+        def serve(self, image: Any) -> dict[str, Any]:
+            small = tf.cast(tf.image.resize(image, (192, 192), antialias=True), tf.int32)
+            return {"output_0": self.lightning.signatures["serving_default"](small)["output_0"]}
+
+    cache = tmp_path_factory.mktemp("tfhub")
+    model = Thunder()
+    folder = cache / hashlib.sha1(THUNDER.encode()).hexdigest()
+    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serve})
+    return cache
+
+
+def posexp_command(
+    *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m posexp`` as a person does."""
+    return subprocess.run(
+        [sys.executable, "-m", "posexp", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def errors_px(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Distances between (..., 2) points, px."""
+    return np.linalg.norm(found - truth, axis=-1)
