@@ -160,4 +160,4 @@ def _taps(
 
 def to_image(normalized: Floats, region: CropRegion) -> Floats:
     """(J, 2) x, y as shares of the crop, back to px of the upright image."""
-    return np.array([region.left, region.top]) + region.size * normalized
+    return np.array([region.left, region.top]) + region.size * normalized.astype(np.float64)

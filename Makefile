@@ -1,0 +1,31 @@
+# Everything from nothing: Python 3.10 to 3.12 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run test lint ui lock
+
+run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.mp4"
+	$(BIN)/python -m posexp $(ARGS)
+
+test: $(VENV)/.ready  ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: $(VENV)/.ready  ## the runs in the MLflow UI
+	$(BIN)/python -m posexp ui $(ARGS)
+
+lock:  ## after a change of the dependencies; needs uv
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
+		--generate-hashes --no-emit-index-url --upgrade -o requirements.txt
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
