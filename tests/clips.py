@@ -19,13 +19,6 @@ Image = NDArray[np.uint8]
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
-def shared(path: str) -> Path:
-    """A file of the shared folder; the test is skipped where there is none."""
-    if not (SHARED / path).exists():
-        pytest.skip(f"needs {path} of the shared folder, which is not beside this checkout")
-    return SHARED / path
-
-
 def ffmpeg(*arguments: object, data: bytes = b"") -> bytes:
     """Run FFmpeg with `data` on its stdin; its stdout."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]

@@ -123,6 +123,19 @@ def test_rotation_of_the_container_is_applied(angle: int, suffix: str, tmp_path:
         assert np.abs(picture.astype(int) - other).mean() < 4
 
 
+@pytest.mark.parametrize("mirror", ["h", "v"])
+@pytest.mark.parametrize("angle", [0, 90])
+def test_mirroring_of_the_container_is_applied(angle: int, mirror: str, tmp_path: Path) -> None:
+    plain = encode(tmp_path / "plain.mp4", quadrants()[None], *H264, *BITS8)
+    flipped = tmp_path / "flipped.mp4"
+    matrix = ("-display_rotation:v:0", angle, f"-display_{mirror}flip:v:0")
+    ffmpeg(*matrix, "-i", plain, "-c", "copy", flipped)
+    picture = next(iter(VideoSource(flipped).frames())).rgb()
+    raw = ffmpeg("-i", flipped, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    by_ffmpeg = np.frombuffer(raw, np.uint8).reshape(picture.shape)
+    np.testing.assert_allclose(corners(picture), corners(by_ffmpeg), atol=4)
+
+
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_resized_is_upright_even_and_in_proportion(angle: int, tmp_path: Path) -> None:
     still = quadrants(102, 64)

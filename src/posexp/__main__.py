@@ -69,9 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [a for a in arguments if a not in ("-v", "--verbose")]
     logger = logging.getLogger("posexp")
     logger.handlers, logger.propagate = [_Terminal()], False
-    _stop_on_sigterm()
     try:
-        with _native_messages(verbose):
+        with _stop_on_sigterm(), _native_messages(verbose):
             return _dispatch(arguments)
     except PosexpError as error:
         if verbose:
@@ -206,13 +205,18 @@ def _no_folder() -> Any:
     return Path()
 
 
-def _stop_on_sigterm() -> None:
+@contextlib.contextmanager
+def _stop_on_sigterm() -> Iterator[None]:
     """Let `kill` and a cluster's time limit end a run as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Terminal(logging.Handler):
@@ -232,7 +236,6 @@ def _native_messages(shown: bool) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     terminal = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     before = sys.stderr

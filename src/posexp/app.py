@@ -141,7 +141,9 @@ class _Job:
         try:
             record.save(self._folder)
         except OSError as failure:
-            raise writing_failed(self._folder, failure) from error
+            (self._folder / "run.json.part").unlink(missing_ok=True)
+            error = error or writing_failed(self._folder, failure)
+            record.status, record.tags["error"] = _status(error), str(error)
         logged = self._log()
         if error is not None:
             raise error
@@ -153,8 +155,6 @@ class _Job:
         try:
             return tracking.open_store(settings), None
         except TrackingError as error:
-            if error.subject == "tracking.uri":
-                raise
             tracking.make_folder(Path(settings.folder).expanduser())
             log.warning("%s; going on without it", error.problem)
             return None, error
@@ -258,7 +258,7 @@ class _Job:
         problem = self._problem
         if self._store is not None:
             try:
-                return tracking.log_record(self._store, self._folder)
+                return tracking.log_record(self._store, self._folder, self._record)
             except TrackingError as error:
                 problem = error
         assert problem is not None

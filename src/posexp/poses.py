@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,8 @@ class PoseSequence:
         table = self.to_table()
         # 9 digits bring every float32 back exactly; time is float64 and needs them all.
         table["time"] = table["time"].map(repr)
-        table.to_csv(path, index=False, float_format="%.9g")
+        with whole(path) as part:
+            table.to_csv(part, index=False, float_format="%.9g")
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the keypoint table as Parquet, with size, skeleton, model and source inside."""
@@ -250,7 +252,8 @@ class PoseSequence:
         }
         table = pa.Table.from_pandas(self.to_table(), preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _METADATA_KEY: json.dumps(about).encode()}
-        pq.write_table(table.replace_schema_metadata(metadata), path)
+        with whole(path) as part:
+            pq.write_table(table.replace_schema_metadata(metadata), part)
 
     @classmethod
     def read(
@@ -276,6 +279,18 @@ class PoseSequence:
         except (OSError, ValueError) as error:
             raise TableError(path.name, f"expected a keypoint table, got {error}") from error
         return cls.from_table(table, width, height)
+
+
+@contextlib.contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A name to write to that becomes `path` when all is written; after an error nothing is."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 _ARRAYS = {

@@ -14,13 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from posexp.errors import TrackingError
+from posexp.errors import ConfigError, TrackingError
 from posexp.poses import PoseSequence
 
 SERIES_POINTS = 3000
 """Points of a per-frame series that are logged; longer videos are thinned evenly."""
 
 RECORD = "run.json"
+# MLflow would retry for minutes, look up an outside host, and talk a lot.
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
 _BATCH = 1000  # metrics that MLflow takes in one request
 
 
@@ -186,7 +195,7 @@ class Store:
 
         base = self.uri.rstrip("/") if self.is_server else "http://127.0.0.1:5000"
         if run is not None:
-            return f"{base}/#/experiments/{run.experiment_id}/runs/{run.id}"
+            return f"{base}/#/experiments/{run.experiment_id}/runs/{run.id}?workflowType=machine_learning"
         link = f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
         if sha256:
             link += "&searchFilter=" + quote(f'tags.`video.sha256` = "{sha256}"')
@@ -289,10 +298,11 @@ class Store:
     def _answering(self) -> Iterator[None]:
         """Turn MLflow's and the network's errors into one line."""
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             raise _no_answer(self.uri, error) from error
 
 
@@ -303,11 +313,11 @@ def open_store(settings: TrackingSettings) -> Store:
     ------
     TrackingError
         When a server does not answer, or a folder cannot be written.
+    ConfigError
+        For a URI of another kind.
     """
-    # MLflow would retry for minutes, and look up an outside host.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     folder = Path(settings.folder).expanduser()
     uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -316,7 +326,7 @@ def open_store(settings: TrackingSettings) -> Store:
     elif uri.startswith(("http://", "https://")):
         _ask(uri)
     elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
-        raise TrackingError(
+        raise ConfigError(
             "tracking.uri", f"expected http://..., https://... or sqlite:///..., got {uri!r}",
             "For a folder set tracking.folder",
         )  # fmt: skip
@@ -338,7 +348,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def log_record(store: Store, folder: Path) -> Run:
+def log_record(store: Store, folder: Path, record: RunRecord | None = None) -> Run:
     """Log a folder of results (run.json, artifacts/, images/) and remove it when it is in.
 
     Raises
@@ -346,7 +356,7 @@ def log_record(store: Store, folder: Path) -> Run:
     TrackingError
         When the store stops answering; the folder is kept.
     """
-    record = RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    record = record or RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
     if record.run_id is None:
         store.start(record)
         record.save(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -74,9 +75,9 @@ class Frame:
         self.index = index
         self.time = time
         self._picture = picture
-        self._turns = round(picture.rotation / 90) % 4
+        self._transposed, self._flipped = _orientation(picture)
         width, height = picture.width, picture.height
-        self.width, self.height = (height, width) if self._turns % 2 else (width, height)
+        self.width, self.height = (height, width) if self._transposed else (width, height)
         self._rgb: Image | None = None
 
     def rgb(self) -> Image:
@@ -90,12 +91,25 @@ class Frame:
         width = even(self.width * height / self.height)
         if (width, height) == (self.width, self.height):
             return self.rgb()
-        size = (height, width) if self._turns % 2 else (width, height)
+        size = (height, width) if self._transposed else (width, height)
         picture = self._picture.reformat(*size, format="rgb24", interpolation="AREA")
         return self._upright(picture.to_ndarray())
 
     def _upright(self, image: Any) -> Image:
-        return np.ascontiguousarray(np.rot90(image, self._turns))
+        image = image.swapaxes(0, 1) if self._transposed else image
+        return np.ascontiguousarray(np.flip(image, self._flipped))
+
+
+def _orientation(picture: av.VideoFrame) -> tuple[bool, tuple[int, ...]]:
+    """How the container turns or mirrors the picture: transposed, then flipped along axes."""
+    side_data = picture.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return False, ()
+    # x' = a x + c y, y' = b x + d y (libavutil/display.h).
+    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].astype(int)
+    transposed = bool(abs(a) < abs(b))
+    scales = (b, c) if transposed else (d, a)
+    return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
 
 
 def even(length: float) -> int:
@@ -240,31 +254,48 @@ class VideoSource:
         )  # fmt: skip
 
     def _pictures(self, container: Any) -> Iterator[av.VideoFrame]:
-        """Decode, skipping packets that cannot be decoded and noting how many."""
+        """Decode, skipping packets that cannot be decoded and noting the damage."""
         import av
 
         stream = self._stream(container)
         stream.thread_type = "AUTO"
-        damaged, end = 0, ""
+        skipped = damaged = 0
+        try:
+            for packet in self._packets(container, stream):
+                try:
+                    pictures = stream.decode(packet)
+                except (av.FFmpegError, OSError):
+                    skipped += 1
+                    continue
+                for picture in pictures:
+                    damaged += picture.is_corrupt
+                    yield picture
+        finally:  # also when the reader stops at video.stop
+            if skipped:
+                self.warnings.append(f"damaged packets, skipped: {skipped}")
+            if damaged:
+                self.warnings.append(f"frames with damage in the picture: {damaged}")
+
+    def _packets(self, container: Any, stream: Any) -> Iterator[av.Packet | None]:
+        """Packets as far as the file can be read; None empties the decoder."""
+        import av
+
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
-                break
+                return
             except (av.FFmpegError, OSError) as error:
-                end = _why(error)
-                break
-            try:
-                yield from packet.decode()
-            except (av.FFmpegError, OSError):
-                damaged += 1
-        if end:
-            with contextlib.suppress(av.FFmpegError, OSError):
-                yield from stream.codec_context.decode(None)
-            self.warnings.append(f"reading stopped before the end ({end})")
-        if damaged:
-            self.warnings.append(f"{damaged} damaged packets were skipped")
+                self.warnings.append(f"reading stopped before the end ({_why(error)})")
+                yield None
+                return
+            # Cut short by the end of the file; an error now would cost the frames that the
+            # decoder's threads still hold. In MPEG-TS the flag may mean a mere gap in a count.
+            if packet.is_corrupt and container.format.name != "mpegts":
+                self.warnings.append("the file ends within a frame")
+            else:
+                yield packet
 
     def _seconds(self, picture: av.VideoFrame, last: float, origin: float | None) -> float:
         # AVI and MPEG-PS leave presentation times out; decoding times then follow the output.
@@ -389,6 +420,9 @@ def writing_failed(path: Path, error: Exception) -> VideoError:
 
 
 def _why(error: Exception) -> str:
+    number: Any = getattr(error, "errno", None)
+    if number in errno.errorcode:  # not FFmpeg's own numbers
+        return os.strerror(number)
     return str(getattr(error, "strerror", None) or error).split(":")[0].strip()
 
 

@@ -1,0 +1,134 @@
+"""A real MLflow server, and its UI in a real browser."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import posexp_command
+
+import posexp
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(command: list[str], port: int, cwd: Path):
+    """Run a server until the end of the block; it answers when the block begins."""
+    with (cwd / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=cwd, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true",
+                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        )  # fmt: skip
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                    break
+                assert process.poll() is None, (cwd / "server.log").read_text()[-2000:]
+                time.sleep(0.5)
+            else:
+                pytest.fail("the server did not answer within two minutes")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def local_store(tmp_path_factory):
+    """A folder in which the default run, shortened, has been made."""
+    folder = tmp_path_factory.mktemp("store")
+    result = posexp_command("video.stop=2", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_runs_wait_for_a_server_that_is_down_and_are_logged_later_once(tmp_path):
+    port = free_port()
+    uri = f"tracking.uri=http://127.0.0.1:{port}"
+    down = posexp_command("video.stop=0.2", uri, cwd=tmp_path)
+    assert down.returncode == 1
+    assert "python -m posexp sync" in down.stderr.splitlines()[-1]
+    waiting = list((tmp_path / "mlruns" / "pending").iterdir())
+    assert len(waiting) == 1 and (waiting[0] / "artifacts" / "keypoints").is_dir()
+    server = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1",
+        "--artifacts-destination", str(tmp_path / "server-artifacts"),
+    ]  # fmt: skip
+    with served(server, port, tmp_path) as address:
+        synced = posexp_command("sync", uri, cwd=tmp_path)
+        assert synced.returncode == 0, synced.stderr
+        assert synced.stdout.startswith("Logged mlkit sit_to_stand (FINISHED): http://127.0.0.1")
+        assert "Nothing is waiting" in posexp_command("sync", uri, cwd=tmp_path).stdout
+        logged = posexp.load("last", uri=address)
+        assert logged.metrics["tracking/frames"] == 10
+        assert len(logged.poses()) == 10
+        # And a run straight to the server, found through the environment.
+        direct = posexp_command("video.stop=0.2", cwd=tmp_path, MLFLOW_TRACKING_URI=address)
+        assert direct.returncode == 0, direct.stderr
+        assert f"{address}/#/experiments/" in direct.stdout
+        assert posexp.load("last", uri=address).id != logged.id
+    assert not list((tmp_path / "mlruns" / "pending").iterdir())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def test_the_ui_shows_the_run_its_charts_its_overlay_and_its_pictures(local_store, browser):
+    run = posexp.load("last", uri=f"sqlite:///{local_store}/mlruns/mlflow.db")
+    port = free_port()
+    command = [sys.executable, "-m", "posexp", "ui", "--port", str(port)]
+    with served(command, port, local_store) as address:
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(60_000)
+        base = f"{address}/#/experiments/{run.experiment_id}"
+
+        page.goto(f"{base}/runs?workflowType=machine_learning&compareRunsMode=CHART")
+        page.get_by_text("frame_confidence", exact=False).first.wait_for()
+
+        page.goto(f"{base}/runs/{run.id}")
+        page.get_by_text("tracking/tracked_share").first.wait_for()
+        page.get_by_text("model.complexity").first.wait_for()
+
+        page.goto(f"{base}/runs/{run.id}/artifacts/overlay/overlay.mp4")
+        video = page.locator("video").first
+        video.wait_for(state="attached")
+        page.wait_for_function("document.querySelector('video').readyState >= 2")
+        assert video.evaluate("v => [v.videoWidth, v.videoHeight]") == [640, 480]
+        assert abs(video.evaluate("v => v.duration") - 2.0) < 0.05
+        moved = video.evaluate(
+            "async v => { v.muted = true; v.currentTime = 1.01;"
+            " await new Promise(done => v.onseeked = done); await v.play();"
+            " await new Promise(done => v.ontimeupdate = done); return v.currentTime }"
+        )
+        assert moved >= 1.01
+        page.close()

@@ -1,0 +1,64 @@
+"""Every command and every line of Python in the README is run."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from posexp.__main__ import main
+from posexp.app import embedded_clip
+from posexp.config import conf_folder
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("  #")[0]
+    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for line in block.splitlines()
+    if line.startswith("python -m posexp") and not line.startswith("python -m posexp ui")
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shared):
+    """A folder with the files that the README speaks of."""
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("readme")
+    subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(embedded_clip()),
+         "-t", "1.6", str(folder / "clip.mp4")], check=True,
+    )  # fmt: skip
+    shutil.copy(folder / "clip.mp4", folder / "my clip (1).mp4")
+    weights = shared / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
+    shutil.copy(weights, folder / "movenet.tflite")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypatch, capfd):
+    monkeypatch.chdir(place)
+    if "model=thunder" in command:
+        monkeypatch.setenv("TFHUB_CACHE_DIR", str(thunder_cache))
+    assert main(shlex.split(command)[3:]) == 0, capfd.readouterr().err
+    assert "Run page" in capfd.readouterr().out
+
+
+def test_the_python_example_runs(place, tfhub_cache, monkeypatch):
+    monkeypatch.chdir(place)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) == 1
+    names: dict[str, object] = {}
+    exec(blocks[0], names)
+    assert names["knee"].shape == (len(names["poses"]), 2)
+    assert names["run"].metrics["tracking/frames"] == len(names["poses"])
+
+
+def test_every_variant_and_every_file_is_in_the_readme():
+    for model in (conf_folder() / "model").glob("*.yaml"):
+        assert f"`{model.stem}`" in README
+    for name in ("keypoints.csv", "keypoints.parquet", "overlay.mp4", "contact_sheet.png",
+                 "confidence.csv", "trajectories.png", "config.yaml"):  # fmt: skip
+        assert name in README
