@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posexp.errors import ConfigError, PosexpError
 
 if TYPE_CHECKING:
-    from posexp.tracking import Run, Store
+    from posexp.tracking import Run
 
 HELP = """\
 posexp: what did each pose model see, how sure was it, and which should I use?
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger = logging.getLogger("posexp")
     logger.handlers, logger.propagate = [_Terminal()], False
     try:
-        with _stop_on_sigterm(), _native_messages(verbose):
+        with _stop_on_sigterm(), _native_messages(verbose or arguments[:1] == ["ui"]):
             return _dispatch(arguments)
     except PosexpError as error:
         if verbose:
@@ -129,14 +129,23 @@ def _ui(arguments: list[str]) -> int:
             raise ConfigError("--port", f"expected a port from 1 to 65535, got {text!r}")
         port = int(text)
         del arguments[at : at + 2]
-    store = _store(arguments)
-    if store.is_server:
+    import socket
+
+    from posexp import tracking
+    from posexp.config import load_config
+
+    settings = load_config(arguments)[0].tracking
+    store = tracking.open_store(settings)
+    if tracking.is_server(store.uri):
         print(f"The runs are on a server; open {store.uri}")
         return 0
-    from posexp import tracking
-
-    experiments = f"http://127.0.0.1:{port}/#/experiments"
-    print(f"Open {experiments} (starts in about ten seconds; Ctrl-C ends it)", flush=True)
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ConfigError(
+                "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
+            )
+    page = store.page(settings.experiment, port)
+    print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
     # A light server: no job workers, no look-ups outside.
     environment = {
         **os.environ,
@@ -159,20 +168,13 @@ def _sync(arguments: list[str]) -> int:
     store = tracking.open_store(settings)
     for folder in waiting:
         run = tracking.log_record(store, folder)
-        print(f"Logged {run.name} ({run.status}): {store.page(run)}", flush=True)
+        print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
     return 0
-
-
-def _store(arguments: list[str]) -> Store:
-    from posexp import tracking
-    from posexp.config import load_config
-
-    return tracking.open_store(load_config(arguments)[0].tracking)
 
 
 def _summarize(run: Run) -> None:
     """Print what a person wants to know when a run is done."""
-    from posexp.tracking import Store
+    from posexp.tracking import is_server
 
     metrics = run.metrics
     rows = [
@@ -187,22 +189,15 @@ def _summarize(run: Run) -> None:
         ("jitter", "jitter/px", "{:.2f} px"),
         ("jitter / torso length", "jitter/torso", "{:.2%}"),
     ]
-    store = Store(run.uri, _no_folder())
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
     for label, name, form in rows:
         if name in metrics:
             print(f"  {label:<28}{form.format(metrics[name]):>10}")
     print(f"\nResults   {run.artifacts}")
-    print(f"Run page  {store.page(run)}")
-    print(f"Compare   {store.page(None, run.experiment_id, run.tags['video.sha256'])}")
-    if not store.is_server:
+    print(f"Run page  {run.page}")
+    print(f"Compare   {run.compare_page}")
+    if not is_server(run.uri):
         print("The pages open after: python -m posexp ui")
-
-
-def _no_folder() -> Any:
-    from pathlib import Path
-
-    return Path()
 
 
 @contextlib.contextmanager

@@ -128,8 +128,9 @@ class _Job:
         if len(extraction):
             try:
                 self._write_results(extraction.poses(), keys)
-            except OSError as failure:
-                error = error or writing_failed(self._folder, failure)
+            except Exception as failure:  # the run must be closed, whatever went wrong
+                lost = isinstance(failure, OSError)
+                error = error or (writing_failed(self._folder, failure) if lost else failure)
         for warning in self._source.warnings:
             log.warning("%s: %s", self._source.path, warning)
         if self._source.warnings:
@@ -179,7 +180,7 @@ class _Job:
             try:
                 self._store.start(self._record)
             except TrackingError as error:
-                if not self._store.is_server:
+                if not tracking.is_server(self._store.uri):
                     raise
                 self._store, self._problem = None, error
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -135,6 +136,23 @@ class Run:
     experiment_id: str
     uri: str
 
+    @property
+    def page(self) -> str:
+        """Address of the run in the UI."""
+        return f"{self._pages}/{self.id}?workflowType=machine_learning"
+
+    @property
+    def compare_page(self) -> str:
+        """Address of the charts of all runs of the same video."""
+        same = f'tags.`video.sha256` = "{self.tags["video.sha256"]}"'
+        view = f"searchFilter={quote(same)}&compareRunsMode=CHART"
+        return f"{self._pages}?workflowType=machine_learning&{view}"
+
+    @property
+    def _pages(self) -> str:
+        base = self.uri.rstrip("/") if is_server(self.uri) else "http://127.0.0.1:5000"
+        return f"{base}/#/experiments/{self.experiment_id}/runs"
+
     def file(self, path: str) -> Path:
         """A local copy of one artifact, such as ``overlay/overlay.mp4``.
 
@@ -184,22 +202,12 @@ class Store:
 
         return MlflowClient(tracking_uri=self.uri)
 
-    @property
-    def is_server(self) -> bool:
-        """Whether a server runs already and no `posexp ui` is needed."""
-        return self.uri.startswith(("http://", "https://"))
-
-    def page(self, run: Run | None = None, experiment_id: str = "", sha256: str = "") -> str:
-        """Address in the UI: of a run, or of the runs of one video side by side."""
-        from urllib.parse import quote
-
-        base = self.uri.rstrip("/") if self.is_server else "http://127.0.0.1:5000"
-        if run is not None:
-            return f"{base}/#/experiments/{run.experiment_id}/runs/{run.id}?workflowType=machine_learning"
-        link = f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-        if sha256:
-            link += "&searchFilter=" + quote(f'tags.`video.sha256` = "{sha256}"')
-        return link + "&compareRunsMode=CHART"
+    def page(self, experiment: str, port: int) -> str:
+        """Address of an experiment's runs in the UI that `ui_command` serves."""
+        with self._answering():
+            number = self._experiment(experiment)
+        # Without the workflow type a new browser lands on a page that shows no runs.
+        return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?workflowType=machine_learning"
 
     def start(self, record: RunRecord) -> None:
         """Create the run, so that the UI shows it as running."""
@@ -289,7 +297,7 @@ class Store:
                     "Restore it there, or choose another name",
                 )  # fmt: skip
             return str(known.experiment_id)
-        if self.is_server:
+        if is_server(self.uri):
             return str(client.create_experiment(name))
         folder = self.folder.resolve() / "artifacts" / _ascii(name)
         return str(client.create_experiment(name, artifact_location=folder.as_uri()))
@@ -304,6 +312,11 @@ class Store:
             yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise _no_answer(self.uri, error) from error
+
+
+def is_server(uri: str) -> bool:
+    """Whether a server runs already and no `posexp ui` is needed."""
+    return uri.startswith(("http://", "https://"))
 
 
 def open_store(settings: TrackingSettings) -> Store:
@@ -323,7 +336,7 @@ def open_store(settings: TrackingSettings) -> Store:
     if not uri:
         make_folder(folder)
         uri = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
-    elif uri.startswith(("http://", "https://")):
+    elif is_server(uri):
         _ask(uri)
     elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
         raise ConfigError(
@@ -398,7 +411,7 @@ def _ask(uri: str) -> None:
 def _no_answer(uri: str, error: Exception) -> TrackingError:
     import requests
 
-    if uri.startswith("http"):
+    if is_server(uri):
         down = isinstance(error, requests.RequestException)
         reason = "no answer" if down else str(error).splitlines()[0][:160]
         return TrackingError(uri, f"the MLflow server does not work ({reason})", "Is it running?")
