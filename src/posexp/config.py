@@ -22,6 +22,7 @@ from posexp.estimators.mlkit import MlkitOptions
 from posexp.estimators.movenet import MoveNetOptions
 from posexp.overlay import OverlaySettings
 from posexp.tracking import TrackingSettings
+from posexp.video import check_span
 
 TEXT_KEYS = {
     "video": "video.path",
@@ -47,13 +48,7 @@ class VideoSettings:
     stop: float | None = None
 
     def __post_init__(self) -> None:
-        check_range("video.start", self.start, 0, unit="s")
-        check_range("video.stop", self.stop, 0, unit="s")
-        if self.stop is not None and self.stop <= self.start:
-            raise ConfigError(
-                "video.stop",
-                f"expected more than video.start ({self.start:g} s), got {self.stop:g}",
-            )
+        check_span(self.start, self.stop)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posexp.errors import VideoError, check_range
+from posexp.errors import ConfigError, VideoError, check_range
 
 if TYPE_CHECKING:
     import av
@@ -112,6 +112,16 @@ def _orientation(picture: av.VideoFrame) -> tuple[bool, tuple[int, ...]]:
     return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
 
 
+def check_span(start: float, stop: float | None) -> None:
+    """Raise ConfigError unless 0 <= start < stop, s; no `stop` is the end."""
+    check_range("video.start", start, 0, unit="s")
+    check_range("video.stop", stop, 0, unit="s")
+    if stop is not None and stop <= start:
+        raise ConfigError(
+            "video.stop", f"expected more than video.start ({start:g} s), got {stop:g} s"
+        )
+
+
 def even(length: float) -> int:
     """The nearest even number of pixels, at least 2: yuv420p has no odd sizes."""
     return max(2, 2 * round(length / 2))
@@ -154,13 +164,7 @@ class VideoSource:
 
     def __post_init__(self) -> None:
         self.path = Path(self.path).expanduser()
-        check_range("video.start", self.start, 0, unit="s")
-        check_range("video.stop", self.stop, 0, unit="s")
-        if self.stop is not None and self.stop <= self.start:
-            raise VideoError(
-                "video.stop", f"expected more than video.start ({self.start:g} s), "
-                f"got {self.stop:g} s",
-            )  # fmt: skip
+        check_span(self.start, self.stop)
         with self._open() as container:
             self.info = self._read_info(container)
 

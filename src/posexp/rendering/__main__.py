@@ -104,18 +104,23 @@ def truth(times: NDArray[np.float64]) -> PoseSequence:
 
 def render(times: NDArray[np.float64]) -> list[NDArray[np.uint8]]:
     """The pictures at `times`, (h, w, 3) uint8 each."""
+    _empty_room()  # before the processes are forked, which then share it
+    with multiprocessing.Pool() as pool:
+        return list(tqdm(pool.imap(_picture, times), total=len(times), unit=" frames"))
+
+
+@functools.lru_cache(maxsize=1)
+def _empty_room() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The rays of the camera, and what they see without the figure."""
     rays = CAMERA.rays()
     room = np.zeros(rays.shape)
     trace(chair(), CAMERA.position, rays, np.ones(rays.shape[:2], bool), room)
-    picture = functools.partial(_picture, rays=rays, room=room)
-    with multiprocessing.Pool() as pool:
-        return list(tqdm(pool.imap(picture, times), total=len(times), unit=" frames"))
+    return rays, room
 
 
-def _picture(
-    time: float, rays: NDArray[np.float64], room: NDArray[np.float64]
-) -> NDArray[np.uint8]:
+def _picture(time: float) -> NDArray[np.uint8]:
     """The empty room with the figure drawn where it can be seen or throws its shadow."""
+    rays, room = _empty_room()
     joints = joints_at(float(time))
     image = room.copy()
     trace(_both(person(joints), chair()), CAMERA.position, rays, _reach(joints), image)

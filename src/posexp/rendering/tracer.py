@@ -1,5 +1,4 @@
-"""A sphere tracer (J. C. Hart 1996) for rounded primitives in a plain room, compiled by
-numba.
+"""A sphere tracer (J. C. Hart 1996) for rounded primitives in a plain room, compiled.
 
 The room's colours are exact functions of the place; the figure and the chair are signed
 distances. A key light with a soft shadow, ambient occlusion and a sky above do the rest.
