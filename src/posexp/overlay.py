@@ -91,7 +91,7 @@ def draw_skeleton(
     for strong in layers:
         target = image if strong else image.copy()
         chosen = [(a, b) for a, b in edges if bool(sure[a] and sure[b]) == strong]
-        for thickness, outline in ((3.4, True), (1.9, False)):
+        for thickness, outline in ((2.9, True), (1.6, False)):
             for a, b in chosen:
                 fine = _is_detail(skeleton.joints[a]) or _is_detail(skeleton.joints[b])
                 color = _DARK if outline else _edge_color(skeleton.joints[a], skeleton.joints[b])
@@ -102,7 +102,7 @@ def draw_skeleton(
                 )  # fmt: skip
         for joint in np.flatnonzero(seen & (sure == strong)):
             name = skeleton.joints[joint]
-            radius = unit * (0.8 if _is_detail(name) else 2.6)
+            radius = unit * (0.8 if _is_detail(name) else 2.2)
             for size, color in ((1.3 * radius, _DARK), (radius, _color(name))):
                 cv2.circle(
                     target, _fixed(points[joint]), round(size * 2**_SUBPIXEL), color, -1,

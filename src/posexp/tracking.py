@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
@@ -281,7 +283,9 @@ class Store:
 
     def _run(self, run: Any) -> Run:
         info, data = run.info, run.data
-        artifacts = info.artifact_uri.removeprefix("file://")
+        artifacts = info.artifact_uri
+        if artifacts.startswith("file:"):  # spaces and letters such as å are escaped in it
+            artifacts = url2pathname(urlsplit(artifacts).path)
         return Run(
             info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
             dict(data.metrics), artifacts, info.experiment_id, self.uri,
