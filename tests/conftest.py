@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+# Some tests import mlflow before posexp does, which sets this for its own runs.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 THUNDER = "https://tfhub.dev/google/movenet/singlepose/thunder/4"
 

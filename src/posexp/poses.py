@@ -275,7 +275,7 @@ class PoseSequence:
                 "Give width and height in px, or read keypoints.parquet",
             )  # fmt: skip
         try:
-            table = pd.read_csv(path)
+            table = pd.read_csv(path, float_precision="round_trip")
         except (OSError, ValueError) as error:
             raise TableError(path.name, f"expected a keypoint table, got {error}") from error
         return cls.from_table(table, width, height)
