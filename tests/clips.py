@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-"""Recorded clips and model files that stay outside the repository."""
 
 Image = NDArray[np.uint8]
 
