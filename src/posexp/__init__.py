@@ -1,7 +1,8 @@
 """Pose extraction from video with experiment tracking.
 
 ``extract(video, model)`` gives the poses of one video; ``run(overrides)`` does the same and
-logs an MLflow run; ``load(run_id)`` brings a run back. Heavy libraries are imported when they
+logs an MLflow run; ``load(run_id)`` brings a run back; ``evaluate(poses, truth)`` says how far
+it is from ground truth. Heavy libraries are imported when they
 are used.
 """
 
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
     from posexp.app import load_run as load
     from posexp.app import run
     from posexp.errors import PosexpError
+    from posexp.evaluation import Evaluation, evaluate
     from posexp.extraction import extract
     from posexp.poses import PoseSequence
     from posexp.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
     from posexp.tracking import Run
+    from posexp.truth import GroundTruth, read_truth
 
 _HOMES = {
     "extract": ("posexp.extraction", "extract"),
     "run": ("posexp.app", "run"),
     "load": ("posexp.app", "load_run"),
+    "evaluate": ("posexp.evaluation", "evaluate"),
+    "read_truth": ("posexp.truth", "read_truth"),
+    "Evaluation": ("posexp.evaluation", "Evaluation"),
+    "GroundTruth": ("posexp.truth", "GroundTruth"),
     "Run": ("posexp.tracking", "Run"),
     "PoseSequence": ("posexp.poses", "PoseSequence"),
     "PosexpError": ("posexp.errors", "PosexpError"),
@@ -33,8 +40,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "BLAZEPOSE33", "BODY", "COCO17", "PoseSequence", "PosexpError", "Run", "Skeleton",
-    "extract", "load", "run",
+    "BLAZEPOSE33", "BODY", "COCO17", "Evaluation", "GroundTruth", "PoseSequence", "PosexpError",
+    "Run", "Skeleton", "evaluate", "extract", "load", "read_truth", "run",
 ]  # fmt: skip
 
 

@@ -146,6 +146,14 @@ class PoseSequence:
         }
         return replace(self, skeleton=skeleton, **arrays)
 
+    def take(self, rows: NDArray[np.intp]) -> PoseSequence:
+        """A new sequence with some of the rows, which must be in order."""
+        arrays: dict[str, Any] = {
+            name: None if (value := getattr(self, name)) is None else value[rows]
+            for name in _ARRAYS
+        }
+        return replace(self, **arrays)
+
     @classmethod
     def from_frames(
         cls, poses: Sequence[FramePose], skeleton: Skeleton, width: int, height: int, **about: Any
@@ -253,7 +261,7 @@ class PoseSequence:
         table = pa.Table.from_pandas(self.to_table(), preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _METADATA_KEY: json.dumps(about).encode()}
         with whole(path) as part:
-            pq.write_table(table.replace_schema_metadata(metadata), part)
+            pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
 
     @classmethod
     def read(
