@@ -306,3 +306,18 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"missing/overlay\.mp4: could not be written"):
         write_black(writer, 60)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("orientation", "stored"), [(1, 0), (3, 2), (6, 1), (8, -1)])
+def test_a_photo_is_upright_by_its_exif(orientation: int, stored: int, tmp_path: Path) -> None:
+    from PIL import Image as Photo
+
+    upright = np.zeros((60, 80, 3), np.uint8)
+    upright[:30, :40], upright[:30, 40:] = (255, 0, 0), (0, 255, 0)
+    exif = Photo.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.jpg"
+    Photo.fromarray(np.rot90(upright, stored)).save(path, exif=exif, quality=95)
+    frames = list(VideoSource(path).frames())
+    assert len(frames) == 1
+    assert np.abs(frames[0].rgb().astype(int) - upright).mean() < 2

@@ -109,11 +109,17 @@ def _orientation(picture: av.VideoFrame) -> Orientation:
     Ask once per video: the side data holds on to its frame, 12 MB in 4K, until the garbage
     collector comes by.
     """
-    side_data = picture.side_data.get("DISPLAYMATRIX")
-    if side_data is None:
-        return False, ()
     # x' = a x + c y, y' = b x + d y (libavutil/display.h).
-    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].astype(int)
+    try:
+        side_data = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV knows no name for some kinds, such as a photo's EXIF
+        # and then only says by how much it is turned, anticlockwise; mirroring is lost.
+        turn = np.deg2rad(picture.rotation)
+        a, b, c, d = np.round([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)])
+    else:
+        if side_data is None:
+            return False, ()
+        a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].astype(int)
     transposed = bool(abs(a) < abs(b))
     scales = (b, c) if transposed else (d, a)
     return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
