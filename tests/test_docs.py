@@ -6,18 +6,25 @@ import shutil
 from pathlib import Path
 
 import imageio_ffmpeg
+import pandas as pd
 import pytest
 
 from posexp.__main__ import main
 from posexp.app import embedded_clip
+from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
+from posexp.poses import PoseSequence
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+FULL_GRID = "python -m posexp.benchmark run folder=clips"
 COMMANDS = [
     line.split("  #")[0]
     for block in re.findall(r"```sh\n(.*?)```", README, re.S)
     for line in block.splitlines()
-    if line.startswith("python -m posexp") and not line.startswith("python -m posexp ui")
+    if line.startswith("python -m posexp")
+    and not line.startswith("python -m posexp ui")
+    # Drawing the whole grid takes half an hour; tests/test_benchmark.py draws small ones.
+    and not line.startswith(("python -m posexp.benchmark render", FULL_GRID))
 ]
 
 
@@ -29,9 +36,14 @@ def place(tmp_path_factory, shared):
     folder = tmp_path_factory.mktemp("readme")
     subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(embedded_clip()),
-         "-t", "1.6", str(folder / "clip.mp4")], check=True,
+         "-frames:v", "80", str(folder / "clip.mp4")], check=True,
     )  # fmt: skip
     shutil.copy(folder / "clip.mp4", folder / "my clip (1).mp4")
+    truth = embedded_clip().with_name("sit_to_stand.truth.parquet")
+    poses = PoseSequence.read(truth)
+    rows = poses.image[:80].reshape(80, -1)
+    columns = [f"{joint}_{axis}" for joint in poses.skeleton.joints for axis in "xy"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "labels.csv", index=False)
     weights = shared / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
     shutil.copy(weights, folder / "movenet.tflite")
     return folder
@@ -42,8 +54,9 @@ def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypa
     monkeypatch.chdir(place)
     if "model=thunder" in command:
         monkeypatch.setenv("TFHUB_CACHE_DIR", str(thunder_cache))
-    assert main(shlex.split(command)[3:]) == 0, capfd.readouterr().err
-    assert "Run page" in capfd.readouterr().out
+    program = benchmark if "posexp.benchmark" in command else main
+    assert program(shlex.split(command)[3:]) == 0, capfd.readouterr().err
+    assert ("Report" if program is benchmark else "Run page") in capfd.readouterr().out
 
 
 def test_the_python_example_runs(place, tfhub_cache, monkeypatch):

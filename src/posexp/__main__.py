@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from posexp.errors import ConfigError, PosexpError
@@ -20,6 +20,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
 
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine
+  python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp sync [key=value]    log results that are waiting for a server
 
 Examples
@@ -28,6 +29,7 @@ Examples
   python -m posexp model=thunder video="my clip (1).mp4" video.start=2.5 video.stop=30
   python -m posexp model=mlkit model.complexity=lite video=~/films/clip.mov
   python -m posexp model=lightning model.weights=movenet.tflite video=clip.mp4 overlay=none
+  python -m posexp evaluate run=last truth=labels.csv    COCO, DeepLabCut, wide CSV, our tables
 
 Which model                  (files in conf/model explain every key)
   model=mlkit                BlazePose, 33 landmarks in 3D; embedded, needs no network
@@ -56,9 +58,16 @@ Options
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status: 0, 2 for usage, 130 for Ctrl-C, else 1."""
+    return command_line(arguments, HELP, _dispatch)
+
+
+def command_line(
+    arguments: Sequence[str] | None, help_text: str, dispatch: Callable[[list[str]], int]
+) -> int:
+    """Run a command with help, one-line errors and quiet C++ libraries; its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
-        print(HELP, end="")
+        print(help_text, end="")
         return 0
     if "--version" in arguments:
         from importlib.metadata import version
@@ -71,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger.handlers, logger.propagate = [_Terminal()], False
     try:
         with _stop_on_sigterm(), _native_messages(verbose or arguments[:1] == ["ui"]):
-            return _dispatch(arguments)
+            return dispatch(arguments)
     except PosexpError as error:
         if verbose:
             raise
@@ -92,12 +101,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def own_keys(
+    arguments: Sequence[str], own: dict[str, str | None], usage: str
+) -> tuple[dict[str, str | None], list[str]]:
+    """Split the keys of a command from those of tracking, which Hydra takes.
+
+    Parameters
+    ----------
+    own : dict
+        Keys of the command with their defaults.
+    usage : str
+        An example, for the error.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    values, others = dict(own), []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key in own and equals:
+            if not value:
+                raise ConfigError(key, "expected a value after =, got nothing")
+            values[key] = value
+        elif key.startswith("tracking"):
+            others.append(argument)
+        else:
+            keys = ", ".join(f"{name}=" for name in own)
+            raise ConfigError(argument, f"expected {keys} or tracking.*=", f"For example: {usage}")
+    return values, others
+
+
 def _dispatch(arguments: list[str]) -> int:
     command = arguments[0] if arguments and "=" not in arguments[0] else "run"
     if command == "ui":
         return _ui(arguments[1:])
     if command == "sync":
         return _sync(arguments[1:])
+    if command == "evaluate":
+        return _evaluate(arguments[1:])
     if command == "--cfg":
         return _show_config(arguments[1:])
     if any(a in ("-m", "--multirun") for a in arguments):
@@ -172,6 +215,33 @@ def _sync(arguments: list[str]) -> int:
     return 0
 
 
+def _evaluate(arguments: list[str]) -> int:
+    from posexp.app import evaluate_run
+    from posexp.config import load_config
+
+    own, others = own_keys(
+        arguments, {"run": "last", "truth": None},
+        "python -m posexp evaluate run=last truth=labels.csv",
+    )  # fmt: skip
+    settings = load_config(others)[0].tracking
+    run, evaluation = evaluate_run(str(own["run"]), own["truth"], settings)
+    for note in evaluation.notes:
+        logging.getLogger("posexp").warning("%s", note)
+    labelled = f"{len(evaluation.truth)} labelled frames"
+    print(f"\n{run.name}   {labelled}, {len(evaluation.body)} joints")
+    _print_evaluation(evaluation.metrics())
+    print(f"\nRun page  {run.page}")
+    return 0
+
+
+def _print_evaluation(metrics: dict[str, float]) -> None:
+    from posexp.reports import SUMMARY
+
+    for label, name, form in SUMMARY:
+        if name in metrics:
+            print(f"  {label:<28}{form.format(metrics[name]):>10}")
+
+
 def _summarize(run: Run) -> None:
     """Print what a person wants to know when a run is done."""
     from posexp.tracking import is_server
@@ -193,6 +263,9 @@ def _summarize(run: Run) -> None:
     for label, name, form in rows:
         if name in metrics:
             print(f"  {label:<28}{form.format(metrics[name]):>10}")
+    if "truth" in run.tags:
+        print("against ground truth")
+        _print_evaluation(metrics)
     print(f"\nResults   {run.artifacts}")
     print(f"Run page  {run.page}")
     print(f"Compare   {run.compare_page}")

@@ -1,17 +1,24 @@
-"""Figures of one sequence, as matplotlib objects that belong to no window."""
+"""Figures of a sequence and of its evaluation, as matplotlib objects that belong to no window."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from posexp.evaluation import Evaluation
 from posexp.poses import PoseSequence
-from posexp.skeleton import BODY
+from posexp.skeleton import BODY, REGIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Okabe and Ito's colours: apart for the colour-blind too.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a800")
+_STYLES = ("-", "--", "-.", ":")
 
 _TITLES = {name.split("_")[1]: name.split("_")[1].capitalize() for name in BODY}
 
@@ -64,6 +71,133 @@ def trajectories(poses: PoseSequence, threshold: float) -> Figure:
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
     figure.suptitle(f"{poses.model}: trajectories, dotted where confidence < {threshold:g}")
     return figure
+
+
+def error_by_joint(evaluation: Evaluation) -> Figure:
+    """A box per joint: distance to the truth, px; whiskers from the 5th to the 95th percentile."""
+    from matplotlib.figure import Figure
+
+    joints = evaluation.truth.skeleton.joints
+    figure = Figure(figsize=(9, 1.4 + 0.26 * len(joints)), layout="constrained")
+    axes = figure.subplots()
+    errors = [column[np.isfinite(column)] for column in evaluation.error.T]
+    boxes = axes.boxplot(
+        errors, vert=False, whis=(5, 95), showfliers=False, patch_artist=True, widths=0.65,
+        medianprops={"color": "black"},
+    )  # fmt: skip
+    for joint, box in zip(joints, boxes["boxes"], strict=True):
+        box.set_facecolor(_side_color(joint))
+        box.set_alpha(0.55)
+    missing = evaluation.missing.sum(axis=0)
+    names = [
+        joint.replace("_", " ") + (f" ({count} missing)" if count else "")
+        for joint, count in zip(joints, missing, strict=True)
+    ]
+    axes.set_yticks(np.arange(len(joints)) + 1, names)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel("error (px)")
+    _torso_axis(axes, evaluation.torso)
+    _tidy(axes, "x")
+    axes.set_title(f"{evaluation.poses.model}: error by joint")
+    return figure
+
+
+def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Share of correct keypoints against the threshold, a curve per label.
+
+    Parameters
+    ----------
+    curves : mapping of str to DataFrame
+        As `Evaluation.pck_curve` returns them.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.subplots()
+    for index, (label, curve) in enumerate(curves.items()):
+        axes.plot(
+            curve["threshold"], curve["pck"], _STYLES[index // len(PALETTE) % len(_STYLES)],
+            color=PALETTE[index % len(PALETTE)], marker="o", markersize=3.5, label=label,
+        )  # fmt: skip
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("threshold (share of the torso length)")
+    axes.set_ylabel("correct keypoints (share)")
+    axes.legend(frameon=False, loc="lower right")
+    _tidy(axes, "both")
+    axes.set_title(title)
+    return figure
+
+
+def error_over_time(evaluation: Evaluation) -> Figure:
+    """Mean error of arms, torso and legs in each frame, px; a mark where joints are missing."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    axes = figure.subplots()
+    time, names = evaluation.truth.time, evaluation.truth.skeleton.joints
+    for color, (region, joints) in zip(PALETTE, REGIONS.items(), strict=False):
+        columns = [names.index(joint) for joint in joints if joint in names]
+        error = evaluation.error[:, columns]
+        known = np.isfinite(error)
+        if known.any():
+            count = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+            mean = np.where(known, error, 0).sum(axis=1) / count
+            axes.plot(time, mean, color=color, linewidth=1.4, label=region)
+    lost = evaluation.missing.any(axis=1)
+    if lost.any():
+        axes.plot(time[lost], np.zeros(lost.sum()), "|", color="black", label="missing joints")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("mean error (px)")
+    _torso_axis(axes, evaluation.torso, vertical=True)
+    axes.legend(frameon=False, ncols=4, loc="upper right")
+    _tidy(axes, "y")
+    axes.set_title(f"{evaluation.poses.model}: error over time")
+    return figure
+
+
+def calibration_curve(evaluation: Evaluation) -> Figure:
+    """Mean error and share of correct keypoints against the confidence, in ten equal bins."""
+    from matplotlib.figure import Figure
+
+    bins = evaluation.calibration()
+    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(bins["confidence"], bins["error_px"], "o-", color=PALETTE[0])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"{evaluation.poses.confidence_meaning or 'confidence'} (mean of the bin)")
+    axes.set_ylabel("mean error (px)", color=PALETTE[0])
+    right = axes.twinx()
+    right.plot(bins["confidence"], bins["pck_0.20"], "s--", color=PALETTE[1])
+    right.set_ylim(0, 1.02)
+    right.set_ylabel("within 0.2 torso lengths (share)", color=PALETTE[1])
+    for each in (axes, right):
+        each.spines["top"].set_visible(False)
+    axes.set_title(f"{evaluation.poses.model}: does the confidence tell the error?")
+    return figure
+
+
+def _side_color(joint: str) -> str:
+    if joint.startswith("left_"):
+        return PALETTE[0]
+    return PALETTE[1] if joint.startswith("right_") else "#777777"
+
+
+def _torso_axis(axes: Any, torso: float, vertical: bool = False) -> None:
+    """A second scale in percent of the torso length."""
+    if np.isfinite(torso) and torso > 0:
+        scale = (lambda px: 100 * px / torso, lambda share: share * torso / 100)
+        label = "% of the torso length"
+        if vertical:
+            axes.secondary_yaxis("right", functions=scale).set_ylabel(label)
+        else:
+            axes.secondary_xaxis("top", functions=scale).set_xlabel(label)
+
+
+def _tidy(axes: Any, grid: Any) -> None:
+    axes.grid(axis=grid, alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _edges(times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posexp.errors import ConfigError, check_range
-from posexp.poses import Floats, FramePose
-from posexp.skeleton import BODY, Skeleton
+from posexp.poses import Floats, FramePose, PoseSequence
+from posexp.skeleton import BODY, Skeleton, common_joints
 from posexp.video import Frame, Image, VideoWriter, even
 
 # Okabe and Ito's blue, orange and yellow, lightened for video: apart for the colour-blind too.
 LEFT, RIGHT, MIDDLE = (77, 182, 255), (255, 159, 28), (240, 228, 150)
-_DARK = (20, 20, 24)
+_DARK, _WHITE = (20, 20, 24), (255, 255, 255)
 _SUBPIXEL = 4  # bits: OpenCV draws at 1/16 px
 _KEY_HEIGHT = 360
 _SHEET = 12
@@ -67,7 +68,12 @@ class OverlaySettings:
 
 
 def draw_skeleton(
-    image: Image, skeleton: Skeleton, points: Floats, confidence: Floats, threshold: float
+    image: Image,
+    skeleton: Skeleton,
+    points: Floats,
+    confidence: Floats,
+    threshold: float,
+    color: tuple[int, int, int] | None = None,
 ) -> None:
     """Draw one pose into an image, in place.
 
@@ -79,6 +85,8 @@ def draw_skeleton(
         x, y in px of `image`; NaN is not drawn.
     confidence : (J,) array
         0..1; joints below `threshold` and edges to them are faint.
+    color : (r, g, b), optional
+        In place of the sides' colours.
     """
     import cv2
 
@@ -94,18 +102,18 @@ def draw_skeleton(
         for thickness, outline in ((2.9, True), (1.6, False)):
             for a, b in chosen:
                 fine = _is_detail(skeleton.joints[a]) or _is_detail(skeleton.joints[b])
-                color = _DARK if outline else _edge_color(skeleton.joints[a], skeleton.joints[b])
+                own = color or _edge_color(skeleton.joints[a], skeleton.joints[b])
                 width = max(1, round(thickness * unit * (0.4 if fine else 1.0)))
                 cv2.line(
-                    target, _fixed(points[a]), _fixed(points[b]), color, width, cv2.LINE_AA,
-                    _SUBPIXEL,
+                    target, _fixed(points[a]), _fixed(points[b]), _DARK if outline else own,
+                    width, cv2.LINE_AA, _SUBPIXEL,
                 )  # fmt: skip
         for joint in np.flatnonzero(seen & (sure == strong)):
             name = skeleton.joints[joint]
             radius = unit * (0.8 if _is_detail(name) else 2.2)
-            for size, color in ((1.3 * radius, _DARK), (radius, _color(name))):
+            for size, fill in ((1.3 * radius, _DARK), (radius, color or _color(name))):
                 cv2.circle(
-                    target, _fixed(points[joint]), round(size * 2**_SUBPIXEL), color, -1,
+                    target, _fixed(points[joint]), round(size * 2**_SUBPIXEL), fill, -1,
                     cv2.LINE_AA, _SUBPIXEL,
                 )  # fmt: skip
         if not strong:
@@ -230,17 +238,96 @@ class KeyFrames:
         frames = list(self.pictures.values())
         chosen = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _SHEET).round()
                                                .astype(int))]  # fmt: skip
-        height, width = chosen[0].shape[:2]
-        columns = min(len(chosen), 6 if height > width else 4)
-        rows = -(-len(chosen) // columns)
-        gap = max(4, height // 40)
-        sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 245,
-                        np.uint8)  # fmt: skip
-        for index, picture in enumerate(chosen):
-            top = gap + index // columns * (height + gap)
-            left = gap + index % columns * (width + gap)
-            sheet[top : top + height, left : left + width] = picture
-        return sheet
+        return sheet(chosen)
+
+
+class WorstFrames:
+    """Pictures of the frames where a model is furthest from the truth.
+
+    A sink of `posexp.extract`. The video is cut into stretches of equal length and each keeps
+    its worst frame, so that one bad moment does not fill the sheet. Truth is drawn in white.
+
+    Parameters
+    ----------
+    truth : PoseSequence
+        Of the same video.
+    skeleton : Skeleton
+        Of the poses.
+    label : str
+        Named in the captions.
+    """
+
+    def __init__(self, truth: PoseSequence, skeleton: Skeleton, label: str) -> None:
+        self._joints = [j for j in common_joints(truth.skeleton, skeleton) if j in BODY]
+        self._truth, self._skeleton, self._label = truth.select(self._joints), skeleton, label
+        self._rows = {int(frame): row for row, frame in enumerate(truth.frame)}
+        self._stretch = max(1, len(truth) // (2 * _SHEET))
+        self._worst: dict[int, tuple[float, Image]] = {}
+
+    def add(self, frame: Frame, pose: FramePose) -> None:
+        """Keep a picture of the frame when it is the worst of its stretch so far."""
+        row = self._rows.get(frame.index)
+        if row is None or not self._joints:
+            return
+        truth = self._truth.image[row]
+        seen = pose.image[self._skeleton.indices(self._joints)]
+        labelled = np.isfinite(truth).all(axis=1)
+        if not labelled.any():
+            return
+        error = np.linalg.norm(seen - truth, axis=1)[labelled]
+        mean = float(np.where(np.isfinite(error), error, np.inf).mean())
+        stretch = row // self._stretch
+        if mean > self._worst.get(stretch, (-1.0,))[0]:
+            self._worst[stretch] = mean, self._picture(frame, pose, truth, mean)
+
+    def contact_sheet(self) -> Image | None:
+        """(h, w, 3) uint8 RGB: the dozen worst, worst first; None without any."""
+        worst = sorted(self._worst.values(), key=lambda pair: -pair[0])[:_SHEET]
+        return sheet([picture for _, picture in worst]) if worst else None
+
+    def _picture(self, frame: Frame, pose: FramePose, truth: Floats, error: float) -> Image:
+        """A square around the true joints with both skeletons."""
+        low, high = np.nanmin(truth, axis=0), np.nanmax(truth, axis=0)
+        side = max(1.7 * float((high - low).max()), 64.0)
+        image = frame.resized(even(min(frame.height, frame.height * _KEY_HEIGHT / side)))
+        scale = image.shape[0] / frame.height
+        origin = np.round(((low + high - side) / 2) * scale).astype(int)
+        image = _cut(image, origin, round(side * scale), _KEY_HEIGHT)
+        zoom = _KEY_HEIGHT / round(side * scale)
+        place = (truth * scale - origin) * zoom
+        known = np.where(np.isfinite(truth).all(axis=1), 1.0, 0.0)
+        draw_skeleton(image, self._truth.skeleton, place, known, 0.5, color=_WHITE)
+        points = (pose.image * scale - origin) * zoom
+        draw_skeleton(image, self._skeleton, points, np.ones(len(points)), 0.5)
+        far = "missing" if np.isinf(error) else f"error {error:.0f} px"
+        draw_caption(image, f"{self._label}  frame {frame.index}  {frame.time:.2f} s  {far}")
+        return image
+
+
+def sheet(pictures: list[Image]) -> Image:
+    """(h, w, 3) uint8 RGB: pictures of one size in rows, on a light ground."""
+    height, width = pictures[0].shape[:2]
+    columns = min(len(pictures), 6 if height > width else 4)
+    rows = -(-len(pictures) // columns)
+    gap = max(4, height // 40)
+    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 245, np.uint8)
+    for index, picture in enumerate(pictures):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = picture
+    return canvas
+
+
+def _cut(image: Image, origin: NDArray[np.int_], side: int, size: int) -> Image:
+    """A square of the image, black where it reaches beyond, as (size, size, 3)."""
+    import cv2
+
+    square = np.zeros((side, side, 3), np.uint8)
+    x, y = origin
+    top, left = max(0, y), max(0, x)
+    part = image[top : max(0, y + side), left : max(0, x + side)]
+    square[top - y : top - y + part.shape[0], left - x : left - x + part.shape[1]] = part
+    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _draw_trail(image: Image, skeleton: Skeleton, trail: deque[Floats]) -> None:

@@ -99,17 +99,24 @@ class RunRecord:
 
     def add_series(self, poses: PoseSequence, series: dict[str, Any]) -> None:
         """Take per-frame series, thinned to `SERIES_POINTS`."""
-        every = -(-len(poses) // SERIES_POINTS)
-        self.steps = [int(frame) for frame in poses.frame[::every]]
-        self.series = {
-            name: [round(float(v), 6) for v in values[::every]] for name, values in series.items()
-        }
+        self.steps, values = thinned(poses, series)
+        self.series |= values
 
     def save(self, folder: Path) -> None:
         """Write run.json, whole or not at all."""
         part = folder / (RECORD + ".part")
         part.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), encoding="utf-8")
         part.replace(folder / RECORD)
+
+
+def thinned(
+    poses: PoseSequence, series: dict[str, Any]
+) -> tuple[list[int], dict[str, list[float]]]:
+    """Frames and per-frame series, thinned evenly to `SERIES_POINTS`."""
+    every = -(-len(poses) // SERIES_POINTS)
+    steps = [int(frame) for frame in poses.frame[::every]]
+    values = {k: [round(float(v), 6) for v in column[::every]] for k, column in series.items()}
+    return steps, values
 
 
 @dataclass(frozen=True)
@@ -232,16 +239,11 @@ class Store:
     def finish(self, record: RunRecord, folder: Path) -> Run:
         """Log figures and files, and close the run."""
         with self._answering():
-            from mlflow.entities import Metric, RunTag
+            from mlflow.entities import RunTag
 
-            client, run_id = self._client, record.run_id
+            client, run_id = self._client, str(record.run_id)
             stamp = record.end_ms or int(time.time() * 1000)
-            metrics = [Metric(key, value, stamp, 0) for key, value in record.metrics.items()]
-            for name, values in record.series.items():
-                pairs = zip(record.steps, values, strict=True)
-                metrics += [Metric(name, value, stamp, step) for step, value in pairs]
-            for first in range(0, len(metrics), _BATCH):
-                client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+            self._log_metrics(run_id, record.metrics, record.steps, record.series, stamp)
             # Tags once more: some are known only at the end.
             client.log_batch(run_id, tags=[RunTag(k, v) for k, v in record.tags.items()])
             if (folder / "artifacts").is_dir():
@@ -252,7 +254,42 @@ class Store:
                     run_id, image, key="overlay", step=int(picture.stem), synchronous=True
                 )
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
-            return self.run(str(run_id))
+            return self.run(run_id)
+
+    def add(
+        self,
+        run: Run,
+        metrics: dict[str, float],
+        steps: list[int],
+        series: dict[str, list[float]],
+        tags: dict[str, str],
+        folder: Path,
+    ) -> Run:
+        """Add figures and files to a run that is finished; the same names are replaced."""
+        with self._answering():
+            from mlflow.entities import RunTag
+
+            self._log_metrics(run.id, metrics, steps, series, int(time.time() * 1000))
+            self._client.log_batch(run.id, tags=[RunTag(k, v) for k, v in tags.items()])
+            self._client.log_artifacts(run.id, str(folder))
+            return self.run(run.id)
+
+    def _log_metrics(
+        self,
+        run_id: str,
+        metrics: dict[str, float],
+        steps: list[int],
+        series: dict[str, list[float]],
+        stamp: int,
+    ) -> None:
+        from mlflow.entities import Metric
+
+        entries = [Metric(key, value, stamp, 0) for key, value in metrics.items()]
+        for name, values in series.items():
+            pairs = zip(steps, values, strict=True)
+            entries += [Metric(name, value, stamp, step) for step, value in pairs]
+        for first in range(0, len(entries), _BATCH):
+            self._client.log_batch(run_id, metrics=entries[first : first + _BATCH])
 
     def run(self, run_id: str) -> Run:
         """One run by its id, a unique beginning of it, or ``last``."""

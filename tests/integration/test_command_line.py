@@ -53,7 +53,7 @@ def test_the_default_run_says_what_it_found_and_where(embedded):
 
 def test_every_frame_of_the_embedded_clip_is_tracked_within_two_percent(embedded_run):
     poses = embedded_run.poses()
-    truth = PoseSequence.read(embedded_clip().with_suffix(".parquet"))
+    truth = PoseSequence.read(embedded_clip().with_suffix(".truth.parquet"))
     assert poses.found.all() and len(poses) == len(truth) == 400
     assert np.allclose(poses.time, truth.time)
     errors = errors_px(poses.select(BODY).image, truth.select(BODY).image)
@@ -76,6 +76,9 @@ def test_the_run_holds_what_the_contract_says(embedded_run):
     }
     assert files == {
         "config/config.yaml", "figures/confidence.png", "figures/trajectories.png",
+        "evaluation/calibration.csv", "evaluation/joints.csv", "evaluation/pck.csv",
+        "evaluation/worst_frames.png", "figures/calibration.png", "figures/error_by_joint.png",
+        "figures/error_over_time.png", "figures/pck.png",
         "keypoints/keypoints.csv", "keypoints/keypoints.parquet", "overlay/contact_sheet.png",
         "overlay/overlay.mp4", "statistics/confidence.csv",
     }  # fmt: skip
