@@ -26,7 +26,7 @@ def line(what: str, errors: np.ndarray, unit: str, limit: str) -> None:
 
 def main() -> None:
     clip = embedded_clip()
-    truth = PoseSequence.read(clip.with_suffix(".parquet"))
+    truth = PoseSequence.read(clip.with_suffix(".truth.parquet"))
     poses = posexp.extract(clip, "mlkit")
     errors = np.linalg.norm(poses.select(BODY).image - truth.select(BODY).image, axis=-1)
     line("embedded clip, mlkit, 12 joints", errors, "px", f"mean < {0.02 * poses.height:.1f}")

@@ -1,0 +1,149 @@
+"""The clips of the benchmark: one thing changed at a time, around a phone and a drone."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from posexp.errors import ConfigError
+from posexp.rendering.figure import Body, Movement
+from posexp.rendering.scene import Camera, Film, Scene
+
+VIEWS = {"side": 90.0, "oblique": 45.0, "front": 0.0}
+"""Azimuth of the camera, degrees."""
+
+_PHONE = (854, 480)
+_DRONE = (1920, 1080)
+_PHONE_LENS, _DRONE_LENS = 26 / 36, 24 / 36  # focal length over width of a 36 mm film
+
+EMBEDDED = ("sit_to_stand", "phone_side", "phone_front", "drone_oblique", "phone_oblique_passer_by")
+"""Clips that come with the package."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of the grid.
+
+    Parameters
+    ----------
+    name : str
+        Also of its files.
+    factor, level : str
+        What is changed against the base, and to what; ``view`` for the bases themselves.
+    view : {"side", "oblique", "front"}
+        From where it is filmed.
+    camera : {"phone", "drone"}
+        By what.
+    scene, film : Scene, Film
+        All that is needed to draw it.
+    repetitions : int
+        How often the person rises.
+    """
+
+    name: str
+    factor: str
+    level: str
+    view: str
+    camera: str
+    scene: Scene
+    film: Film = field(default_factory=Film)
+    repetitions: int = 1
+
+    @property
+    def duration(self) -> float:
+        """Length in s."""
+        return self.repetitions * self.scene.movement.cycle
+
+
+def grid(seed: int = 0) -> tuple[Clip, ...]:
+    """All clips; `seed` moves the sway of the person and the noise of the sensor."""
+    movement = Movement(seed=seed)
+    embedded = Camera((2.62, 1.28, 2.45), (0.0, 0.86, -0.20), 760.0, 640, 480)
+    clips = [
+        Clip("sit_to_stand", "demo", "demo", "oblique", "phone",
+             Scene(embedded, movement=movement), Film(fps=50, crf=21), 2)
+    ]  # fmt: skip
+    phone = {view: _phone(view, movement) for view in VIEWS}
+    drone = {view: _drone(view, movement) for view in VIEWS}
+    clips += [Clip(f"phone_{v}", "view", v, v, "phone", scene) for v, scene in phone.items()]
+    clips += [Clip(f"drone_{v}", "view", v, v, "drone", scene) for v, scene in drone.items()]
+    for view in ("side", "oblique"):
+        clips += [
+            Clip(f"phone_{view}_{name}", factor, level, view, "phone", scene, film)
+            for name, factor, level, scene, film in _changes(view, phone[view])
+        ]
+    for view in ("side", "oblique"):
+        far = replace(drone[view], camera=_camera(view, 18.0, 10.0, _DRONE, _DRONE_LENS))
+        clips.append(Clip(f"drone_{view}_far", "distance", "18 m", view, "drone", far))
+    steep = replace(drone["oblique"], camera=_camera("oblique", 6.0, 9.0, _DRONE, _DRONE_LENS))
+    clips.append(Clip("drone_oblique_steep", "height", "9 m", "oblique", "drone", steep))
+    return tuple(clips)
+
+
+def select(clips: Sequence[Clip], names: Sequence[str] | None) -> list[Clip]:
+    """Clips by name, or all; ConfigError for a name that is none."""
+    known = {clip.name: clip for clip in clips}
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}"
+            raise ConfigError("clips", f"expected names of clips, got {name!r}", hint)
+    return [known[name] for name in names] if names else list(clips)
+
+
+def _changes(view: str, base: Scene) -> list[tuple[str, str, str, Scene, Film]]:
+    """(name, factor, level, scene, film) of everything that is tried in the phone's views."""
+    plain = Film()
+    rows: list[tuple[str, str, str, Scene, Film]] = []
+
+    def scene(name: str, factor: str, level: str, film: Film = plain, **changes: Any) -> None:
+        rows.append((name, factor, level, replace(base, **changes), film))
+
+    def moving(**changes: Any) -> Movement:
+        return replace(base.movement, **changes)
+
+    def camera(distance: float, height: float, size: tuple[int, int] = _PHONE) -> Camera:
+        return _camera(view, distance, height, size, _PHONE_LENS)
+
+    scene("distance_6m", "distance", "6 m", camera=camera(6.0, 1.3))
+    scene("distance_9m", "distance", "9 m", camera=camera(9.0, 1.3))
+    scene("height_low", "height", "0.5 m", camera=camera(3.2, 0.5))
+    scene("height_high", "height", "2.2 m", camera=camera(3.2, 2.2))
+    scene("fps_50", "frame rate", "50 /s", Film(fps=50))
+    scene("fps_12", "frame rate", "12.5 /s", Film(every=2))
+    scene("size_1080", "resolution", "1920x1080", camera=camera(3.2, 1.3, _DRONE))
+    scene("size_160", "resolution", "284x160", Film(shrink=3))
+    scene("light_dim", "light", "dim", Film(exposure=0.12, noise=5))
+    scene("light_back", "light", "from behind", light="backlight")
+    scene("contrast_low", "contrast", "low", look="like_the_wall")
+    scene("chair_arms", "chair", "with arms", chair_arms=True)
+    scene("table", "occlusion", "low table", table=VIEWS[view])
+    scene("speed_slow", "speed", "slow", movement=moving(speed=0.6))
+    scene("speed_fast", "speed", "fast", movement=moving(speed=1.8))
+    scene("body_stout", "body", "1.60 m, stout", body=Body(1.60, 1.3), look="other")
+    scene("arms_crossed", "arms", "crossed", movement=moving(arms="crossed"))
+    scene("passer_by", "second person", "walks past", passer_by=True)
+    scene("blur", "motion blur", "fast, 1/25 s", Film(shutter=1.0), movement=moving(speed=1.8))
+    scene("noise", "noise", "strong", Film(noise=22))
+    scene("crf_42", "compression", "strong", Film(crf=42))
+    return rows
+
+
+def _phone(view: str, movement: Movement) -> Scene:
+    camera = _camera(view, 3.2, 1.3, _PHONE, _PHONE_LENS)
+    return Scene(camera, movement=movement, place="room_side" if view == "side" else "room")
+
+
+def _drone(view: str, movement: Movement) -> Scene:
+    camera = _camera(view, 9.0, 5.0, _DRONE, _DRONE_LENS)
+    return Scene(camera, movement=movement, place="outdoors")
+
+
+def _camera(
+    view: str, distance: float, height: float, size: tuple[int, int], lens: float
+) -> Camera:
+    focal = math.floor(size[0] * lens)
+    return Camera.around(VIEWS[view], distance, height, focal, size)

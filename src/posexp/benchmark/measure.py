@@ -1,0 +1,135 @@
+"""Run variants over clips with exact truth."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from posexp.benchmark.grid import Clip
+from posexp.errors import ConfigError, ModelError
+from posexp.estimators import Estimator, load, options_for
+from posexp.evaluation import evaluate
+from posexp.extraction import Extraction
+from posexp.truth import read_truth
+from posexp.video import VideoSource
+
+log = logging.getLogger("posexp")
+
+# Model and options by the name in tables; a file name among the weights is looked up in a folder.
+VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "lightning": ("lightning", {}),
+    "lightning_int8": (
+        "lightning", {"weights": "movenet_singlepose_lightning_int8_v4.tflite"}
+    ),
+    "thunder": ("thunder", {}),
+    "mlkit_lite": ("mlkit", {"complexity": "lite"}),
+    "mlkit_lite_image": ("mlkit", {"complexity": "lite", "mode": "single_image"}),
+    "mlkit_full": ("mlkit", {"complexity": "full"}),
+    "mlkit_full_image": ("mlkit", {"complexity": "full", "mode": "single_image"}),
+}  # fmt: skip
+
+_LITE = "pose_landmarker_lite.task"
+
+
+@dataclass
+class Results:
+    """What came out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``fps`` (of
+        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation.
+    curves : dict
+        Variant and clip to the PCK curve.
+    weights : dict
+        Variant to (source, sha256) of its weights.
+    missing : dict
+        Variant to why it was not run.
+    """
+
+    table: pd.DataFrame
+    curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+    weights: dict[str, tuple[str, str]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def measure(
+    variants: Sequence[str],
+    clips: Sequence[Clip],
+    videos: Sequence[Path],
+    weights: Path | None = None,
+    progress: bool = True,
+) -> Results:
+    """Extract and evaluate every clip with every variant.
+
+    Parameters
+    ----------
+    variants : sequence of str
+        Keys of `VARIANTS`. One whose weights cannot be had is left out, with the reason.
+    clips, videos : sequences
+        The clips and their files, with the truth beside them.
+    weights : Path, optional
+        A folder with model files under their published names.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is none.
+    """
+    for name in variants:
+        if name not in VARIANTS:
+            raise ConfigError("models", f"expected some of {', '.join(VARIANTS)}, got {name!r}")
+    results, rows = Results(pd.DataFrame()), []
+    for name in variants:
+        try:
+            estimator = _load(name, weights)
+        except ModelError as error:
+            results.missing[name] = str(error)
+            log.warning("%s is left out: %s", name, error)
+            continue
+        results.weights[name] = estimator.weights.source, estimator.weights.sha256
+        pairs = list(zip(clips, videos, strict=True))
+        for clip, video in tqdm(pairs, desc=name, unit=" clips", disable=not progress):
+            row, curve = _one(estimator, clip, video)
+            rows.append({"variant": name, **row})
+            results.curves[name, clip.name] = curve
+    results.table = pd.DataFrame(rows)
+    return results
+
+
+def _load(name: str, weights: Path | None) -> Estimator:
+    model, options = VARIANTS[name]
+    options = dict(options)
+    file = options.get("weights") or (_LITE if options.get("complexity") == "lite" else "")
+    if file and weights is not None and (weights / file).is_file():
+        options["weights"] = str(weights / file)
+    elif "weights" in options:
+        raise ModelError(file, "expected this file in the folder that weights= names, found none")
+    return load(options_for(model, **options))
+
+
+def _one(estimator: Estimator, clip: Clip, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    source = VideoSource(video, 0.0, None)
+    extraction = Extraction(source, estimator)
+    wall, cpu = time.perf_counter(), time.process_time()
+    extraction.run()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    poses = extraction.poses()
+    truth = read_truth(video.with_name(f"{video.stem}.truth.parquet"), poses.width, poses.height)
+    evaluation = evaluate(poses, truth)
+    about = {key: getattr(clip, key) for key in ("factor", "level", "view", "camera")}
+    speed = {"fps": len(poses) / wall, "cpu_ms": 1000 * cpu / len(poses), "frames": len(poses)}
+    metrics = evaluation.metrics()
+    metrics = {key: np.nan if np.isinf(value) else value for key, value in metrics.items()}
+    return {"clip": clip.name, **about, **speed, **metrics}, evaluation.pck_curve()

@@ -1,0 +1,296 @@
+"""The report of a benchmark: tables, figures, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from posexp.benchmark.measure import Results
+from posexp.figures import PALETTE, pck_curves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = (
+    # heading, metric, format; the best value is set in bold when it is known which end is best
+    ("error, % of torso", "error/mean_torso", "{:.1%}", min),
+    ("PCK@0.1", "pck/0.10", "{:.1%}", max),
+    ("PCK@0.2", "pck/0.20", "{:.1%}", max),
+    ("OKS-AP", "oks/ap", "{:.3f}", max),
+    ("missing", "detection/missing_share", "{:.1%}", min),
+    ("knee, deg", "angle_error/knee_deg", "{:.1f}", min),
+    ("hip, deg", "angle_error/hip_deg", "{:.1f}", min),
+    ("trunk, deg", "angle_error/trunk_deg", "{:.1f}", min),
+    ("MPJPE, mm", "world_error/mpjpe_mm", "{:.0f}", min),
+    ("PA-MPJPE, mm", "world_error/pa_mpjpe_mm", "{:.0f}", min),
+    ("swaps", "swaps/share", "{:.1%}", min),
+    ("lag, ms", "timing/lag_ms", "{:.0f}", None),
+    ("CPU ms/frame", "cpu_ms", "{:.1f}", min),
+)
+_HEADLINE = "pck/0.10"
+_PLACES = (("phone", "side"), ("phone", "oblique"), ("phone", "front"),
+           ("drone", "side"), ("drone", "oblique"), ("drone", "front"))  # fmt: skip
+_BREAKS = 0.10  # of PCK@0.1, lost against the same view without the change
+
+
+def write_report(results: Results, folder: Path, command: str, machine: str) -> Path:
+    """Write ``benchmark.md`` and the figures in ``benchmark/``; the path of the former.
+
+    Parameters
+    ----------
+    results : Results
+        Of `posexp.benchmark.measure`.
+    folder : Path
+        Where to.
+    command : str
+        That made it; quoted in the report.
+    machine : str
+        In words.
+    """
+    table = results.table[results.table["factor"] != "demo"]
+    (folder / "benchmark").mkdir(parents=True, exist_ok=True)
+    figures = {
+        "phone": _curves(results, table, "phone", "Phone, 3 to 9 m: correct keypoints"),
+        "drone": _curves(results, table, "drone", "Drone: correct keypoints"),
+        "conditions": _heatmap(table),
+        "speed": _speed(table),
+    }
+    for name, figure in figures.items():
+        if figure is not None:
+            figure.savefig(folder / "benchmark" / f"{name}.png", dpi=110)
+    results.table.to_csv(folder / "benchmark" / "results.csv", index=False, float_format="%.6g")
+    text = "\n\n".join([
+        *_introduction(results, table, command, machine), *_choices(table), *_overview(table),
+        *_by_condition(table), *_breaking(table), *_speed_text(), _EPILOGUE,
+    ])  # fmt: skip
+    path = folder / "benchmark.md"
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _introduction(results: Results, table: pd.DataFrame, command: str, machine: str) -> list[str]:
+    clips, frames = table["clip"].nunique(), int(table.groupby("clip")["frames"].first().sum())
+    parts = [
+        "# Benchmark: which variant sees a rising person best?",
+        f"Made by `{command}` on {machine}: {clips} rendered clips, {frames} frames, exact joints. "
+        "The same command makes this page again. "
+        "[How to read the numbers](reading-the-numbers.md) says what they mean, and what rendered "
+        "clips can and cannot tell about real people.",
+    ]
+    rows = [f"| `{n}` | {_source(s)} | `{d[:12]}` |" for n, (s, d) in results.weights.items()]
+    parts.append("\n".join(["| variant | weights | sha256 |", "|---|---|---|", *rows]))
+    if results.missing:
+        lines = [f"- `{name}`: {reason}" for name, reason in results.missing.items()]
+        parts.append("Not run:\n\n" + "\n".join(lines))
+    return parts
+
+
+def _source(source: str) -> str:
+    """A URL as it is; of a path on some machine, the file's name."""
+    return source if "://" in source or not Path(source).is_absolute() else Path(source).name
+
+
+def _choices(table: pd.DataFrame) -> list[str]:
+    """The best variant for each camera and view, by PCK@0.1, over all clips of that kind."""
+    lines = []
+    for camera, view in _PLACES:
+        part = table[(table["camera"] == camera) & (table["view"] == view)]
+        if part.empty:
+            continue
+        means = part.groupby("variant", sort=False)[
+            [_HEADLINE, "error/mean_torso", "cpu_ms"]
+        ].mean()
+        order = means.sort_values(_HEADLINE, ascending=False)
+        best, second = order.index[0], order.index[min(1, len(order) - 1)]
+        lines.append(
+            f"| {camera}, {view} view ({part['clip'].nunique()}) | **`{best}`** | "
+            f"{order.loc[best, _HEADLINE]:.1%} | {order.loc[best, 'error/mean_torso']:.1%} | "
+            f"`{second}` | {order.loc[second, _HEADLINE]:.1%} |"
+        )
+    head = [
+        "| filmed by (clips) | best | PCK@0.1 | error, % of torso | next | PCK@0.1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    return ["## Which variant for which clip?", "\n".join([*head, *lines])]
+
+
+def _overview(table: pd.DataFrame) -> list[str]:
+    parts = [
+        "## All clips of a kind",
+        "Means over clips, twelve body joints. Joints that a model did not return count as wrong "
+        "in PCK and OKS. The angles are those of the image plane.",
+    ]
+    for camera in ("phone", "drone"):
+        part = table[table["camera"] == camera]
+        if not part.empty:
+            parts += [f"### {camera.capitalize()}", _markdown(part)]
+            if len(set(part["variant"])):
+                parts.append(f"![PCK curves, {camera}](benchmark/{camera}.png)")
+    return parts
+
+
+def _markdown(part: pd.DataFrame) -> str:
+    shown = [c for c in COLUMNS if c[1] in part and part[c[1]].notna().any()]
+    means = part.groupby("variant", sort=False)[[c[1] for c in shown]].mean()
+    lines = [
+        "| variant | " + " | ".join(c[0] for c in shown) + " |",
+        "|---|" + "---|" * len(shown),
+    ]
+    best = {c[1]: c[3](means[c[1]].dropna()) for c in shown if c[3] is not None}
+    for variant, row in means.iterrows():
+        cells = []
+        for _, metric, form, _ in shown:
+            text = form.format(row[metric]) if np.isfinite(row[metric]) else "-"
+            cells.append(f"**{text}**" if row[metric] == best.get(metric) else text)
+        lines.append(f"| `{variant}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _conditions(table: pd.DataFrame) -> pd.DataFrame:
+    """PCK@0.1 by condition (rows, in the order of the grid) and variant (columns)."""
+    named = table.assign(condition=[_condition(row) for _, row in table.iterrows()])
+    wide = named.pivot_table(
+        index="condition", columns="variant", values=_HEADLINE, aggfunc="mean", sort=False
+    )
+    order = list(dict.fromkeys(named["variant"]))
+    return wide.loc[list(dict.fromkeys(named["condition"])), order]
+
+
+def _condition(row: pd.Series) -> str:
+    if row["factor"] == "view":
+        return f"{row['camera']}: {row['view']} view"
+    return f"{row['camera']}: {row['factor']} {row['level']}"
+
+
+def _by_condition(table: pd.DataFrame) -> list[str]:
+    wide = _conditions(table)
+    lines = [
+        "| condition | " + " | ".join(f"`{v}`" for v in wide) + " |",
+        "|---|" + "---|" * len(wide.columns),
+    ]
+    for condition, row in wide.iterrows():
+        cells = [f"**{v:.1%}**" if v == row.max() else f"{v:.1%}" for v in row]
+        lines.append(f"| {condition} | " + " | ".join(cells) + " |")
+    return [
+        "## By condition",
+        "PCK@0.1, the mean over the views in which the condition was tried (side and oblique for "
+        "the phone). One thing is changed at a time against the phone 3.2 m away, 1.3 m high, "
+        "854x480 px, 25 frames/s, and against the drone 9 m away, 5 m high, 1920x1080 px.",
+        "![PCK by condition](benchmark/conditions.png)",
+        "\n".join(lines),
+    ]
+
+
+def _breaking(table: pd.DataFrame) -> list[str]:
+    """Conditions that cost a variant most against the same view without them."""
+    base = table[table["factor"] == "view"].set_index(["variant", "camera", "view"])[_HEADLINE]
+    changed = table[table["factor"] != "view"]
+    rows = [
+        {"variant": r["variant"], "condition": _condition(r), "loss": base[key] - r[_HEADLINE]}
+        for _, r in changed.iterrows()
+        if (key := (r["variant"], r["camera"], r["view"])) in base.index
+    ]
+    lines = []
+    for variant, part in pd.DataFrame(rows, columns=["variant", "condition", "loss"]).groupby(
+        "variant", sort=False
+    ):
+        losses = part.groupby("condition", sort=False)["loss"].mean()
+        losses = losses.sort_values(ascending=False)
+        worst = [f"{c} (-{100 * v:.0f})" for c, v in losses.items() if v >= _BREAKS]
+        lines.append(f"- `{variant}`: {'; '.join(worst) or 'nowhere by that much'}")
+    return [
+        "## Where each variant breaks",
+        f"Conditions that cost at least {100 * _BREAKS:.0f} points of PCK@0.1 against the same "
+        "view without them, worst first:",
+        "\n".join(lines),
+    ]
+
+
+def _speed_text() -> list[str]:
+    return [
+        "## Speed beside accuracy",
+        "CPU time of decoding and inference per frame, without overlay; up and to the left is "
+        "better. The line joins the variants that no other beats in both.",
+        "![Speed and accuracy](benchmark/speed.png)",
+    ]
+
+
+_EPILOGUE = (
+    "All numbers, a row per variant and clip: [results.csv](benchmark/results.csv). "
+    "Confidence is not compared: it means something else in each model."
+)
+
+
+def _curves(results: Results, table: pd.DataFrame, camera: str, title: str) -> Figure | None:
+    part = table[table["camera"] == camera]
+    curves = {}
+    for variant, rows in part.groupby("variant", sort=False):
+        each = [results.curves[str(variant), clip] for clip in rows["clip"]]
+        mean = np.mean([curve["pck"] for curve in each], axis=0)
+        curves[str(variant)] = pd.DataFrame({"threshold": each[0]["threshold"], "pck": mean})
+    return pck_curves(curves, title) if curves else None
+
+
+def _heatmap(table: pd.DataFrame) -> Figure:
+    from matplotlib.figure import Figure
+
+    wide = _conditions(table)
+    figure = Figure(
+        figsize=(3.2 + 1.05 * len(wide.columns), 1.4 + 0.27 * len(wide)), layout="constrained"
+    )
+    axes = figure.subplots()
+    mesh = axes.imshow(wide.to_numpy(), vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    for (row, column), value in np.ndenumerate(wide.to_numpy()):
+        axes.text(
+            column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8,
+            color="black" if value > 0.55 else "white",
+        )  # fmt: skip
+    axes.set_xticks(range(len(wide.columns)), list(wide.columns), rotation=30, ha="right")
+    axes.set_yticks(range(len(wide)), list(wide.index))
+    figure.colorbar(mesh, ax=axes, label="PCK@0.1 (share)", shrink=0.5)
+    axes.set_title("Correct keypoints by condition, %")
+    return figure
+
+
+def _speed(table: pd.DataFrame) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    for axes, camera in zip(figure.subplots(1, 2), ("phone", "drone"), strict=True):
+        part = table[table["camera"] == camera]
+        means = part.groupby("variant", sort=False)[["cpu_ms", _HEADLINE]].mean()
+        for index, (variant, row) in enumerate(means.iterrows()):
+            color = PALETTE[index % len(PALETTE)]
+            axes.plot(row["cpu_ms"], row[_HEADLINE], "o", color=color, markersize=9)
+            axes.annotate(
+                str(variant), (row["cpu_ms"], row[_HEADLINE]), xytext=(7, 5),
+                textcoords="offset points", fontsize=9,
+            )  # fmt: skip
+        front = means.sort_values("cpu_ms")
+        front = front[front[_HEADLINE] >= front[_HEADLINE].cummax()]
+        axes.plot(front["cpu_ms"], front[_HEADLINE], "--", color="#777777", zorder=0)
+        axes.set_xlim(left=0)
+        axes.margins(x=0.25, y=0.15)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("CPU time per frame (ms)")
+        axes.set_ylabel("PCK@0.1 (share)")
+        axes.set_title(camera.capitalize())
+    return figure
+
+
+def summary(table: pd.DataFrame, variants: Sequence[str]) -> str:
+    """A few lines for the terminal."""
+    lines = [f"{'variant':<20}{'clips':>6}{'error':>9}{'PCK@0.1':>9}{'PCK@0.2':>9}{'ms':>8}"]
+    for name in variants:
+        part = table[table["variant"] == name]
+        lines.append(
+            f"{name:<20}{len(part):>6}{part['error/mean_torso'].mean():>9.1%}"
+            f"{part['pck/0.10'].mean():>9.1%}{part['pck/0.20'].mean():>9.1%}"
+            f"{part['cpu_ms'].mean():>8.1f}"
+        )
+    return "\n".join(lines)
