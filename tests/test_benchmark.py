@@ -198,7 +198,7 @@ def test_the_report_names_the_best_and_where_it_breaks(tmp_path):
     weights = {"good": ("https://a/b", "0" * 64), "bad": ("/some/where/c.task", "1" * 64)}
     results = Results(pd.DataFrame(rows), curves, weights, {})
     text = write_report(results, tmp_path, "the command", "a machine").read_text(encoding="utf-8")
-    assert "| phone, side view (2) | **`good`** | 75.0% |" in text
+    assert "| phone, about 3 m away, side view (2) | **`good`** | 75.0% |" in text
     assert "| phone: noise strong | **60.0%** | 40.0% |" in text
     assert "- `good`: phone: noise strong (-30)" in text
     assert "2 rendered clips, 20 frames" in text

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from posexp.errors import ConfigError, PosexpError
 
 if TYPE_CHECKING:
+    from posexp.comparison import Comparison
     from posexp.tracking import Run
 
 HELP = """\
@@ -21,6 +22,8 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
+  python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
+                                       (or runs=[id,id], or sweep=id)
   python -m posexp sync [key=value]    log results that are waiting for a server
 
 Examples
@@ -139,6 +142,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _ui(arguments[1:])
     if command == "sync":
         return _sync(arguments[1:])
+    if command == "compare":
+        return _compare(arguments[1:])
     if command == "evaluate":
         return _evaluate(arguments[1:])
     if command == "--cfg":
@@ -216,7 +221,7 @@ def _sync(arguments: list[str]) -> int:
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from posexp.app import evaluate_run
+    from posexp.analysis import evaluate_run
     from posexp.config import load_config
 
     own, others = own_keys(
@@ -232,6 +237,42 @@ def _evaluate(arguments: list[str]) -> int:
     _print_evaluation(evaluation.metrics())
     print(f"\nRun page  {run.page}")
     return 0
+
+
+def _compare(arguments: list[str]) -> int:
+    from posexp.analysis import compare_runs
+    from posexp.config import load_config
+
+    defaults: dict[str, str | None] = {"runs": None, "video": None, "sweep": None}
+    own, others = own_keys(arguments, defaults, "python -m posexp compare video=clip.mp4")
+    runs = [name.strip() for name in (own["runs"] or "").strip("[]").split(",") if name.strip()]
+    settings = load_config(others)[0].tracking
+    for run, comparison in compare_runs(runs, own["video"], own["sweep"], settings):
+        _print_comparison(run, comparison)
+    return 0
+
+
+def _print_comparison(run: Run, comparison: Comparison) -> None:
+    width = max(len(label) for label in comparison.labels) + 2
+    print(f"\n{run.name}")
+    print(f"\n{'run':<{width}}{'tracked':>9}{'longest gap':>13}{'jitter / torso':>16}")
+    for _, row in comparison.run_table().iterrows():
+        print(
+            f"{row['run']:<{width}}{row['tracked']:>9.1%}{row['longest_gap_s']:>11.2f} s"
+            f"{row['jitter_torso']:>16.2%}"
+        )
+    table = comparison.pairwise().merge(comparison.timing(), on=["first", "second"])
+    print(f"\n{'':<{2 * width}}{'median':>10}{'/ torso':>9}{'agree':>8}{'lag':>9}{'swaps':>7}")
+    for _, row in table[table["joint"] == "body"].iterrows():
+        lag = f"{row['lag_ms']:.0f} ms" if row["lag_ms"] == row["lag_ms"] else "-"
+        print(
+            f"{row['first']:<{width}}{row['second']:<{width}}{row['median_px']:>7.1f} px"
+            f"{row['median_torso']:>9.1%}{row['agree']:>8.1%}{lag:>9}{row['swaps']:>7}"
+        )
+    frames = ", ".join(str(comparison.frame[row]) for row in comparison.worst_frames(6))
+    print(f"\nThey disagree most in frames {frames}")
+    print(f"\nReport    {run.artifacts}/comparison.html")
+    print(f"Run page  {run.page}")
 
 
 def _print_evaluation(metrics: dict[str, float]) -> None:

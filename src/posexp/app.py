@@ -16,12 +16,12 @@ from typing import Any
 
 from posexp import figures, reports, statistics, tracking
 from posexp.config import Config, flatten, load_config
-from posexp.errors import ConfigError, PosexpError, TrackingError
+from posexp.errors import PosexpError, TrackingError
 from posexp.estimators import Estimator, load
-from posexp.evaluation import Evaluation, evaluate
+from posexp.evaluation import evaluate
 from posexp.extraction import Extraction, Sink
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
-from posexp.poses import FramePose, PoseSequence
+from posexp.poses import PoseSequence
 from posexp.skeleton import BODY
 from posexp.tracking import Run, RunRecord, Store
 from posexp.truth import GroundTruth, read_truth, truth_beside
@@ -89,89 +89,6 @@ def load_run(run_id: str = "last", uri: str | None = None) -> Run:
         When there is no such run, or the store does not answer.
     """
     return tracking.open_store(tracking.TrackingSettings(uri=uri)).run(run_id)
-
-
-def evaluate_run(
-    run_id: str = "last",
-    truth: str | Path | None = None,
-    settings: tracking.TrackingSettings | None = None,
-) -> tuple[Run, Evaluation]:
-    """Compare a logged run with ground truth, and log metrics and figures to the same run.
-
-    Parameters
-    ----------
-    run_id : str
-        Its id, the beginning of it, or ``last``.
-    truth : path, optional
-        As `posexp.read_truth` takes it; ``clip.truth.*`` beside the run's video by default.
-    settings : TrackingSettings, optional
-        Where the run is.
-
-    Returns
-    -------
-    Run, Evaluation
-        The run with the new metrics, and all errors.
-
-    Raises
-    ------
-    TableError
-        When the truth cannot be read or does not fit.
-    TrackingError
-        When there is no such run, or the store does not answer.
-    """
-    import tempfile
-
-    store = tracking.open_store(settings or tracking.TrackingSettings())
-    run = store.run(run_id)
-    video = Path(run.tags.get("video", ""))
-    path = Path(truth) if truth is not None else truth_beside(video)
-    if path is None:
-        raise ConfigError(
-            "truth", f"expected a file with ground truth: none lies beside {video.name}",
-            f"Give truth=FILE, or name it {video.stem}.truth.csv",
-        )  # fmt: skip
-    poses = run.poses()
-    labels = read_truth(path, poses.width, poses.height)
-    evaluation = evaluate(poses, labels, part=_is_part(run.params))
-    worst = _worst_frames(video, run.tags.get("video.sha256", ""), poses, labels.poses)
-    with tempfile.TemporaryDirectory() as name:
-        reports.write_evaluation(evaluation, worst, Path(name))
-        steps, series = tracking.thinned(evaluation.truth, _error_series(evaluation))
-        run = store.add(
-            run, reports.metrics(evaluation), steps, series, _truth_tags(path), Path(name)
-        )
-    return run, evaluation
-
-
-def _worst_frames(
-    video: Path, digest: str, poses: PoseSequence, truth: PoseSequence
-) -> WorstFrames | None:
-    """Go through the run's video once more; None when it is not there any more."""
-    if not video.is_file() or sha256_of(video) != digest:
-        log.warning("%s: the video of the run has gone or changed; no worst frames", video)
-        return None
-    worst = WorstFrames(truth, poses.skeleton, poses.model)
-    rows = {int(frame): row for row, frame in enumerate(poses.frame)}
-    for frame in VideoSource(video, 0.0, None).frames():
-        row = rows.get(frame.index)
-        if row is not None:
-            worst.add(
-                frame, FramePose(frame.index, frame.time, poses.image[row], poses.confidence[row])
-            )
-    return worst
-
-
-def _error_series(evaluation: Evaluation) -> dict[str, Any]:
-    return {"frame_error/body_px": evaluation.frame_error()}
-
-
-def _truth_tags(path: Path) -> dict[str, str]:
-    return {"truth": str(path.resolve()), "truth.sha256": sha256_of(path)}
-
-
-def _is_part(params: dict[str, str]) -> bool:
-    """Whether a run saw a part of its video only."""
-    return float(params.get("video.start", 0)) > 0 or params.get("video.stop", "None") != "None"
 
 
 class _Job:
@@ -348,7 +265,7 @@ class _Job:
     def _write_evaluation(self, poses: PoseSequence, truth: GroundTruth, path: Path) -> None:
         """Truth that does not fit must not cost the run."""
         try:
-            evaluation = evaluate(poses, truth, part=_is_part(self._record.params))
+            evaluation = evaluate(poses, truth, part=reports.is_part(self._record.params))
         except PosexpError as error:
             log.warning("%s; the run goes on without evaluation", error)
             return
@@ -356,9 +273,9 @@ class _Job:
             log.warning("%s", note)
         reports.write_evaluation(evaluation, self._worst, self._folder / "artifacts")
         self._record.metrics.update(reports.metrics(evaluation))
-        self._record.tags.update(_truth_tags(path))
+        self._record.tags.update(reports.truth_tags(path))
         if len(evaluation.truth) == len(poses):
-            self._record.add_series(poses, _error_series(evaluation))
+            self._record.add_series(poses, reports.error_series(evaluation))
 
     def _artifact(self, name: str) -> Path:
         path = self._folder / "artifacts" / name

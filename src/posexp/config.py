@@ -137,6 +137,18 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def choices() -> dict[str, tuple[str, ...]]:
+    """Every key that can be set, with its values where there are few: for completion."""
+    few: dict[str, tuple[str, ...]] = {
+        "model.mode": ("stream", "single_image"),
+        "model.complexity": ("full", "lite", "heavy"),
+        "keypoints.joints": ("body", "all"),
+    }
+    keys = {key: few.get(key, ()) for known in _known_keys().values() for key in known}
+    groups = {group: tuple(names) for group, names in _groups().items()}
+    return {**groups, **{key: () for key in TEXT_KEYS}, **keys, **groups}
+
+
 def _register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="posexp_schema", node=Config)

@@ -98,7 +98,7 @@ def error_by_joint(evaluation: Evaluation) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel("error (px)")
     _torso_axis(axes, evaluation.torso)
-    _tidy(axes, "x")
+    tidy(axes, "x")
     axes.set_title(f"{evaluation.poses.model}: error by joint")
     return figure
 
@@ -121,10 +121,11 @@ def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
             color=PALETTE[index % len(PALETTE)], marker="o", markersize=3.5, label=label,
         )  # fmt: skip
     axes.set_ylim(0, 1.02)
+    axes.set_xlim(left=0)
     axes.set_xlabel("threshold (share of the torso length)")
     axes.set_ylabel("correct keypoints (share)")
     axes.legend(frameon=False, loc="lower right")
-    _tidy(axes, "both")
+    tidy(axes, "both")
     axes.set_title(title)
     return figure
 
@@ -152,7 +153,7 @@ def error_over_time(evaluation: Evaluation) -> Figure:
     axes.set_ylabel("mean error (px)")
     _torso_axis(axes, evaluation.torso, vertical=True)
     axes.legend(frameon=False, ncols=4, loc="upper right")
-    _tidy(axes, "y")
+    tidy(axes, "y")
     axes.set_title(f"{evaluation.poses.model}: error over time")
     return figure
 
@@ -195,7 +196,8 @@ def _torso_axis(axes: Any, torso: float, vertical: bool = False) -> None:
             axes.secondary_xaxis("top", functions=scale).set_xlabel(label)
 
 
-def _tidy(axes: Any, grid: Any) -> None:
+def tidy(axes: Any, grid: Any) -> None:
+    """A faint grid along one axis (``both``), and no frame above and at the right."""
     axes.grid(axis=grid, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 

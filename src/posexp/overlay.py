@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from posexp.video import Frame, Image, VideoWriter, even
 # Okabe and Ito's blue, orange and yellow, lightened for video: apart for the colour-blind too.
 LEFT, RIGHT, MIDDLE = (77, 182, 255), (255, 159, 28), (240, 228, 150)
 _DARK, _WHITE = (20, 20, 24), (255, 255, 255)
+Color = tuple[int, int, int]
+
 _SUBPIXEL = 4  # bits: OpenCV draws at 1/16 px
 _KEY_HEIGHT = 360
 _SHEET = 12
@@ -73,7 +76,7 @@ def draw_skeleton(
     points: Floats,
     confidence: Floats,
     threshold: float,
-    color: tuple[int, int, int] | None = None,
+    color: Color | None = None,
 ) -> None:
     """Draw one pose into an image, in place.
 
@@ -286,22 +289,45 @@ class WorstFrames:
         return sheet([picture for _, picture in worst]) if worst else None
 
     def _picture(self, frame: Frame, pose: FramePose, truth: Floats, error: float) -> Image:
-        """A square around the true joints with both skeletons."""
-        low, high = np.nanmin(truth, axis=0), np.nanmax(truth, axis=0)
-        side = max(1.7 * float((high - low).max()), 64.0)
-        image = frame.resized(even(min(frame.height, frame.height * _KEY_HEIGHT / side)))
-        scale = image.shape[0] / frame.height
-        origin = np.round(((low + high - side) / 2) * scale).astype(int)
-        image = _cut(image, origin, round(side * scale), _KEY_HEIGHT)
-        zoom = _KEY_HEIGHT / round(side * scale)
-        place = (truth * scale - origin) * zoom
-        known = np.where(np.isfinite(truth).all(axis=1), 1.0, 0.0)
-        draw_skeleton(image, self._truth.skeleton, place, known, 0.5, color=_WHITE)
-        points = (pose.image * scale - origin) * zoom
-        draw_skeleton(image, self._skeleton, points, np.ones(len(points)), 0.5)
         far = "missing" if np.isinf(error) else f"error {error:.0f} px"
-        draw_caption(image, f"{self._label}  frame {frame.index}  {frame.time:.2f} s  {far}")
-        return image
+        return person_picture(
+            frame, truth,
+            [(self._truth.skeleton, truth, _WHITE), (self._skeleton, pose.image, None)],
+            f"{self._label}  frame {frame.index}  {frame.time:.2f} s  {far}",
+        )  # fmt: skip
+
+
+def person_picture(
+    frame: Frame,
+    focus: Floats,
+    skeletons: Sequence[tuple[Skeleton, Floats, Color | None]],
+    caption: str,
+) -> Image:
+    """A square picture around a person, with skeletons on it.
+
+    Parameters
+    ----------
+    frame : Frame
+        Of the video.
+    focus : (N, 2) array
+        Points that the square is drawn around, px; NaN is left out, one at least is needed.
+    skeletons : sequence of (Skeleton, (J, 2) array, color)
+        What is drawn, in this order; None for the colours of the sides.
+    caption : str
+        One line.
+    """
+    low, high = np.nanmin(focus, axis=0), np.nanmax(focus, axis=0)
+    side = max(1.7 * float((high - low).max()), 64.0)
+    image = frame.resized(even(min(frame.height, frame.height * _KEY_HEIGHT / side)))
+    scale = image.shape[0] / frame.height
+    origin = np.round(((low + high - side) / 2) * scale).astype(int)
+    image = _cut(image, origin, round(side * scale), _KEY_HEIGHT)
+    zoom = _KEY_HEIGHT / round(side * scale)
+    for skeleton, points, color in skeletons:
+        place = (points * scale - origin) * zoom
+        draw_skeleton(image, skeleton, place, np.ones(len(place)), 0.5, color)
+    draw_caption(image, caption)
+    return image
 
 
 def sheet(pictures: list[Image]) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -131,6 +132,17 @@ class PoseSequence:
     def found(self) -> NDArray[np.bool_]:
         """(T,) True where the model returned a pose."""
         return np.isfinite(self.image).all(axis=(1, 2))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it holds, and the first rows of its table."""
+        span = f"{self.time[0]:.2f} to {self.time[-1]:.2f} s" if len(self) else "no frames"
+        about = (
+            f"{self.model or 'poses'}: {len(self)} frames ({span}), {len(self.skeleton)} joints of "
+            f"{self.skeleton.name}, {self.width}x{self.height} px, a pose in {self.found.sum()} "
+            f"frames; {self.source}"
+        )
+        table = self.take(np.arange(min(5, len(self)))).to_table()
+        return f"<p>{html.escape(about)}</p>" + str(table.to_html(index=False, max_cols=10))
 
     def joint(self, name: str) -> NDArray[np.float32]:
         """(T, 2) x, y of one joint, px."""

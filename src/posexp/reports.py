@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from posexp import figures
 from posexp.evaluation import Evaluation
 from posexp.overlay import WorstFrames
+from posexp.weights import sha256_of
 
 SUMMARY = (
     ("error, mean", "error/mean_px", "{:.2f} px"),
@@ -59,3 +61,18 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
 def metrics(evaluation: Evaluation) -> dict[str, float]:
     """The metrics that a store can keep: finite ones."""
     return {name: v for name, v in evaluation.metrics().items() if np.isfinite(v)}
+
+
+def error_series(evaluation: Evaluation) -> dict[str, Any]:
+    """Per-frame figures for the store."""
+    return {"frame_error/body_px": evaluation.frame_error()}
+
+
+def truth_tags(path: Path) -> dict[str, str]:
+    """Which truth it was."""
+    return {"truth": str(path.resolve()), "truth.sha256": sha256_of(path)}
+
+
+def is_part(params: dict[str, str]) -> bool:
+    """Whether a run saw a part of its video only."""
+    return float(params.get("video.start", 0)) > 0 or params.get("video.stop", "None") != "None"

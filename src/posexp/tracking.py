@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
 import shutil
@@ -133,6 +134,12 @@ class Run:
         Last value by name.
     artifacts : str
         Folder or URI of its files.
+    experiment_id : str
+        Of its experiment.
+    uri : str
+        Of the store.
+    start_ms : int
+        When it began, ms since 1970.
     """
 
     id: str
@@ -144,6 +151,7 @@ class Run:
     artifacts: str
     experiment_id: str
     uri: str
+    start_ms: int = 0
 
     @property
     def page(self) -> str:
@@ -162,14 +170,39 @@ class Run:
         base = self.uri.rstrip("/") if is_server(self.uri) else "http://127.0.0.1:5000"
         return f"{base}/#/experiments/{self.experiment_id}/runs"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what it was, what came out, and where it is."""
+        keys = ("tracking/frames", "tracking/tracked_share", "jitter/torso", "error/mean_px",
+                "pck/0.10")  # fmt: skip
+        rows = [
+            ("model", self.params.get("model", "")),
+            ("video", self.tags.get("video", "")),
+            ("status", self.status),
+            *((key, f"{self.metrics[key]:.4g}") for key in keys if key in self.metrics),
+            ("files", self.artifacts),
+        ]
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(k)}</th>"
+            f"<td style='text-align:left'>{html.escape(v)}</td></tr>"
+            for k, v in rows
+        )
+        link = html.escape(self.page, quote=True)
+        return (
+            f"<b>{html.escape(self.name)}</b> <code>{html.escape(self.id[:8])}</code> "
+            f'<a href="{link}" target="_blank">page in the MLflow UI</a><table>{cells}</table>'
+        )
+
     def file(self, path: str) -> Path:
-        """A local copy of one artifact, such as ``overlay/overlay.mp4``.
+        """One artifact, such as ``overlay/overlay.mp4``; a copy when it is on a server.
 
         Raises
         ------
         TrackingError
             When the run has no such artifact, or its files have moved.
         """
+        local = Path(self.artifacts) / path
+        if local.is_file():
+            return local
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
@@ -248,6 +281,9 @@ class Store:
             client.log_batch(run_id, tags=[RunTag(k, v) for k, v in record.tags.items()])
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
+            for table in sorted((folder / "artifacts" / "tables").glob("*.csv")):
+                # For MLflow's evaluation view, which lays tables of several runs side by side.
+                client.log_table(run_id, _read_table(table), f"tables/{table.stem}.json")
             for picture in sorted((folder / "images").glob("*.png")):
                 image = _read_image(picture)
                 client.log_image(
@@ -301,11 +337,10 @@ class Store:
                     return self._run(self._client.get_run(run_id))
                 except MlflowException:
                     pass
-            runs = self._all_runs()
             if run_id == "last":
-                found = runs[:1]
+                found = self._search("tags.video LIKE '%'", 1)
             else:
-                found = [run for run in runs if run.info.run_id.startswith(run_id)]
+                found = [run for run in self._search("") if run.info.run_id.startswith(run_id)]
         if len(found) != 1:
             raise TrackingError(
                 f"run {run_id}", f"expected one run in {self.uri}, found {len(found) or 'none'}",
@@ -313,10 +348,20 @@ class Store:
             )  # fmt: skip
         return self._run(found[0])
 
-    def _all_runs(self) -> list[Any]:
+    def search(self, tags: dict[str, str], most: int = 1000) -> list[Run]:
+        """Runs of extractions that have all these tags, newest first."""
+        parts = ["tags.video LIKE '%'"]
+        parts += [f"tags.`{key}` = '{_plain(value)}'" for key, value in tags.items()]
+        with self._answering():
+            return [self._run(run) for run in self._search(" AND ".join(parts), most)]
+
+    def _search(self, filter_string: str, most: int = 1000) -> list[Any]:
         client = self._client
         experiments = [e.experiment_id for e in client.search_experiments()]
-        return list(client.search_runs(experiments, order_by=["attributes.start_time DESC"]))
+        order = ["attributes.start_time DESC"]
+        return list(
+            client.search_runs(experiments, filter_string, order_by=order, max_results=most)
+        )
 
     def _run(self, run: Any) -> Run:
         info, data = run.info, run.data
@@ -326,6 +371,7 @@ class Store:
         return Run(
             info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
             dict(data.metrics), artifacts, info.experiment_id, self.uri,
+            int(info.start_time or 0),
         )  # fmt: skip
 
     def _experiment(self, name: str) -> str:
@@ -462,9 +508,20 @@ def _no_answer(uri: str, error: Exception) -> TrackingError:
     )  # fmt: skip
 
 
+def _plain(value: str) -> str:
+    """A value for a filter: MLflow has no way to write a quote in one."""
+    return value.replace("'", "").replace("\\", "")
+
+
 def _ascii(name: str) -> str:
     """A folder name for an experiment: MLflow's links break on anything but ASCII."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+
+
+def _read_table(path: Path) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(path)
 
 
 def _read_image(path: Path) -> np.ndarray[Any, Any]:

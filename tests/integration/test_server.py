@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,21 +10,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import posexp_command
+from conftest import free_port, posexp_command
 
 import posexp
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -89,18 +75,6 @@ def test_runs_wait_for_a_server_that_is_down_and_are_logged_later_once(tmp_path)
         assert f"{address}/#/experiments/" in direct.stdout
         assert posexp.load("last", uri=address).id != logged.id
     assert not list((tmp_path / "mlruns" / "pending").iterdir())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def test_the_ui_shows_the_run_its_charts_its_overlay_and_its_pictures(local_store, browser):

@@ -95,7 +95,8 @@ def measure(
         try:
             estimator = _load(name, weights)
         except ModelError as error:
-            results.missing[name] = str(error)
+            # Without the remedy: it names folders of this machine.
+            results.missing[name] = error.problem
             log.warning("%s is left out: %s", name, error)
             continue
         results.weights[name] = estimator.weights.source, estimator.weights.sha256

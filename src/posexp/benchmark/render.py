@@ -53,7 +53,7 @@ def render(
     for clip in wanted:
         groups.setdefault(_pictures(clip), []).append(clip)
     total = sum(len(frame_times(clips[0].film, clips[0].duration)) for clips in groups.values())
-    with tqdm(total=total, unit=" frames", disable=not progress, desc="drawing") as bar:
+    with tqdm(total=total, unit=" frames", disable=not (progress and total), desc="drawing") as bar:
         for clips in groups.values():
             first = clips[0]
             pictures = []

@@ -1,0 +1,468 @@
+// The player: one video, the skeletons of several runs, and plots whose cursor follows.
+// All that happens per frame happens here; Python hears of a frame only when the eye rests on it.
+
+const NOTHING = 65535; // a coordinate that the run does not have
+const LOW = -0.5, SPAN = 2; // shares of the picture that 0..65534 stand for
+const SPEEDS = [0.1, 0.25, 0.5, 1, 2];
+const GROUPS = ["all joints", "body", "arms", "torso", "legs"];
+
+function array(Type, view) {
+  return new Type(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key in node && key !== "list") node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function button(text, label, action) {
+  return element("button", { type: "button", textContent: text, title: label, ariaLabel: label, onclick: action });
+}
+
+function select(label, options, action) {
+  const node = element("select", { ariaLabel: label, title: label });
+  for (const [value, text] of options) node.append(element("option", { value, textContent: text }));
+  node.onchange = () => action(node.value);
+  return node;
+}
+
+// Row of the last time that is not after `time`.
+function rowAt(times, time) {
+  let low = 0, high = times.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (times[middle] <= time) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+function render({ model, el }) {
+  const root = element("div", { className: "posexp-player", tabIndex: 0 });
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys stay out of it
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Pose player: space plays, arrow keys step, shift and arrows by ten");
+  el.append(root);
+  const dispose = build(model, root);
+  return () => { dispose(); root.remove(); };
+}
+
+function build(model, root) {
+  const message = model.get("message");
+  const note = element("div", { className: "posexp-note", textContent: message, hidden: !message });
+  note.setAttribute("role", "status");
+  root.append(note);
+  const runs = model.get("runs").map((run, i) => ({
+    ...run, shown: true,
+    points: array(Uint16Array, model.get("points")[i]),
+    angles: array(Float32Array, model.get("angles")[i]),
+  }));
+  const times = array(Float64Array, model.get("times")), frames = array(Int32Array, model.get("frames"));
+  if (!runs.length || !times.length) { root.dataset.ready = "1"; return () => {}; }
+  const disagreement = array(Float32Array, model.get("disagreement"));
+  const [width, height] = model.get("size");
+  const angleNames = model.get("angle_names");
+  const state = {
+    row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
+    joint: model.get("joint"), angle: angleNames[0], from: 0, to: times.length - 1, focus: null,
+  };
+
+  // ---------------------------------------------------------------- the pictures
+  const url = model.get("video_url");
+  const video = url ? element("video", { src: url, muted: true, playsInline: true, preload: "auto" }) : null;
+  const stage = element("div", { className: "posexp-stage" });
+  const canvases = [];
+  root.append(stage);
+
+  function layout() {
+    stage.replaceChildren(); canvases.length = 0;
+    const shown = runs.filter((run) => run.shown);
+    const sets = state.side ? shown.map((run) => [run]) : [shown];
+    for (const set of sets) {
+      const canvas = element("canvas", { width: 16, height: 9 });
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `Video with the skeleton of ${set.map((run) => run.label).join(", ") || "no run"}`);
+      stage.append(canvas); canvases.push([canvas, set]);
+    }
+    resize();
+  }
+
+  function resize() {
+    const ratio = window.devicePixelRatio || 1;
+    const room = Math.max(200, root.clientWidth - 16) / canvases.length - 8;
+    const tall = Math.min(520, (room * height) / width);
+    for (const [canvas] of canvases) {
+      canvas.style.height = `${tall}px`;
+      canvas.style.width = `${(tall * width) / height}px`;
+      canvas.height = Math.round(tall * ratio);
+      canvas.width = Math.round(((tall * width) / height) * ratio);
+    }
+    for (const plot of plots) plot.prepare();
+    draw();
+  }
+
+  function place(run, row, joint) {
+    const at = (row * run.joints.length + joint) * 3;
+    if (run.points[at] === NOTHING) return null;
+    return [
+      (LOW + (SPAN * run.points[at]) / 65534) * width,
+      (LOW + (SPAN * run.points[at + 1]) / 65534) * height,
+      run.points[at + 2] / 65534,
+    ];
+  }
+
+  // The part of the picture that is shown: all of it, or a square that follows the person slowly.
+  function view() {
+    if (!state.zoom) { state.focus = null; return [0, 0, width, height]; }
+    let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
+    for (const run of runs) {
+      if (!run.shown) continue;
+      for (let joint = 0; joint < run.joints.length; joint++) {
+        const p = place(run, state.row, joint);
+        if (!p) continue;
+        left = Math.min(left, p[0]); right = Math.max(right, p[0]);
+        top = Math.min(top, p[1]); bottom = Math.max(bottom, p[1]);
+      }
+    }
+    if (left > right) return state.focus || [0, 0, width, height];
+    const tall = Math.min(height, Math.max(1.3 * (bottom - top), 1.3 * ((right - left) * height) / width));
+    const wide = (tall * width) / height;
+    const next = [(left + right - wide) / 2, (top + bottom - tall) / 2, wide, tall];
+    const old = state.focus;
+    state.focus = old && state.playing ? old.map((value, i) => value + 0.15 * (next[i] - value)) : next;
+    return state.focus;
+  }
+
+  function draw() {
+    const [x, y, wide, tall] = view();
+    for (const [canvas, set] of canvases) {
+      const g = canvas.getContext("2d"), scale = canvas.width / wide;
+      g.fillStyle = "#111"; g.fillRect(0, 0, canvas.width, canvas.height);
+      if (video && video.readyState >= 2) {
+        const sx = video.videoWidth / width, sy = video.videoHeight / height;
+        g.drawImage(video, x * sx, y * sy, wide * sx, tall * sy, 0, 0, canvas.width, canvas.height);
+      }
+      const line = Math.max(1.5, canvas.height / 240);
+      for (const run of set) {
+        const chosen = new Set(run.groups[state.group] || run.groups["all joints"]);
+        const at = (joint) => {
+          const p = chosen.has(joint) && place(run, state.row, joint);
+          return p && [(p[0] - x) * scale, (p[1] - y) * scale, p[2] >= state.threshold];
+        };
+        const stroke = (color, thick) => {
+          g.lineWidth = thick; g.lineCap = "round"; g.strokeStyle = color;
+          for (const [a, b] of run.edges) {
+            const p = at(a), q = at(b);
+            if (!p || !q) continue;
+            g.globalAlpha = p[2] && q[2] ? 1 : 0.25;
+            g.beginPath(); g.moveTo(p[0], p[1]); g.lineTo(q[0], q[1]); g.stroke();
+          }
+        };
+        stroke("rgba(0,0,0,.7)", 2.6 * line); stroke(run.color, 1.4 * line);
+        for (let joint = 0; joint < run.joints.length; joint++) {
+          const p = at(joint);
+          if (!p) continue;
+          const marked = run.joints[joint] === state.joint;
+          g.globalAlpha = p[2] ? 1 : 0.25;
+          g.beginPath(); g.arc(p[0], p[1], (marked ? 3.2 : 1.7) * line, 0, 7);
+          g.fillStyle = marked ? "#fff" : run.color; g.fill();
+          g.lineWidth = 0.8 * line; g.strokeStyle = marked ? run.color : "#000"; g.stroke();
+        }
+        g.globalAlpha = 1;
+      }
+      if (state.side && set[0]) {
+        const size = Math.round(canvas.height / 18);
+        g.font = `${size}px sans-serif`;
+        g.fillStyle = "rgba(0,0,0,.6)"; g.fillRect(0, canvas.height - 1.6 * size, g.measureText(set[0].label).width + 1.2 * size, 1.6 * size);
+        g.fillStyle = set[0].color; g.fillText(set[0].label, 0.6 * size, canvas.height - 0.5 * size);
+      }
+    }
+    for (const plot of plots) plot.cursor();
+    slider.value = state.row;
+    const worst = disagreement.length ? `   apart ${(100 * disagreement[state.row]).toFixed(0)} % of the torso` : "";
+    output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}`;
+    root.dataset.frame = frames[state.row];
+  }
+
+  // ---------------------------------------------------------------- time
+  let seeking = false, wanted = null, stopped = false;
+
+  function middle(row) {
+    const next = row + 1 < times.length ? times[row + 1] : times[row] + (row ? times[row] - times[row - 1] : 0.04);
+    return times[row] + (next - times[row]) / 2;
+  }
+
+  function show(row) {
+    row = Math.max(0, Math.min(times.length - 1, row));
+    if (!video || video.error) { state.row = row; draw(); tell(); return; }
+    wanted = row;
+    if (seeking) return;
+    seeking = true;
+    const step = () => {
+      if (stopped) return;
+      if (wanted === null) { seeking = false; tell(); return; }
+      const target = wanted;
+      wanted = null;
+      // A seek to where the video already stands fires no event of a new frame.
+      const done = () => { state.row = target; draw(); step(); };
+      video.addEventListener("seeked", done, { once: true });
+      video.currentTime = middle(target);
+    };
+    step();
+  }
+
+  let told = 0;
+  function tell() {
+    clearTimeout(told);
+    told = setTimeout(() => {
+      if (model.get("frame") !== frames[state.row]) { model.set("frame", frames[state.row]); model.save_changes(); }
+    }, 150);
+  }
+
+  let started = 0, clockRow = 0;
+  function play() {
+    state.playing = true; playing();
+    if (state.row >= state.to || state.row < state.from) { state.row = state.from; }
+    if (video && !video.error) {
+      video.playbackRate = state.speed;
+      video.currentTime = middle(state.row);
+      video.play().catch(() => pause());
+      video.requestVideoFrameCallback(tick);
+    } else { started = performance.now(); clockRow = state.row; requestAnimationFrame(clock); }
+  }
+
+  function tick(now, meta) {
+    if (!state.playing || stopped) return;
+    state.row = rowAt(times, meta.mediaTime + 1e-4);
+    const whole = state.from === 0 && state.to === times.length - 1;
+    if (state.row >= state.to && (loop.checked || !whole)) {
+      if (!loop.checked) { state.row = state.to; pause(); return; }
+      video.currentTime = middle(state.from);
+    }
+    draw();
+    video.requestVideoFrameCallback(tick);
+  }
+
+  function clock(now) {
+    if (!state.playing || stopped) return;
+    const time = times[clockRow] + ((now - started) / 1000) * state.speed;
+    state.row = Math.min(state.to, rowAt(times, time));
+    draw();
+    if (state.row >= state.to) {
+      if (!loop.checked) { pause(); return; }
+      started = now; clockRow = state.from;
+    }
+    requestAnimationFrame(clock);
+  }
+
+  function pause() {
+    state.playing = false; playing();
+    if (video && !video.error) video.pause();
+    show(state.row);
+  }
+
+  function playing() {
+    toggle.textContent = state.playing ? "❙❙" : "▶";
+    toggle.title = toggle.ariaLabel = state.playing ? "Pause" : "Play";
+  }
+
+  const flip = () => (state.playing ? pause() : play());
+  const step = (count) => { if (state.playing) pause(); show((wanted ?? state.row) + count); };
+
+  // ---------------------------------------------------------------- controls
+  const toggle = button("▶", "Play", flip);
+  const slider = element("input", { type: "range", min: 0, max: times.length - 1, value: 0, className: "posexp-slider", ariaLabel: "Frame" });
+  slider.oninput = () => { if (state.playing) pause(); show(+slider.value); };
+  const output = element("output", { className: "posexp-output" });
+  output.setAttribute("aria-live", "off");
+  const speed = select("Speed", SPEEDS.map((s) => [s, `${s} x`]), (value) => {
+    state.speed = +value;
+    if (video) video.playbackRate = state.speed;
+    started = performance.now(); clockRow = state.row;
+  });
+  speed.value = 1;
+  const loop = element("input", { type: "checkbox" });
+  const check = (text, label, action) => {
+    const box = element("input", { type: "checkbox" });
+    box.onchange = () => action(box.checked);
+    return element("label", { title: label }, box, text);
+  };
+  const threshold = element("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.3, ariaLabel: "Confidence threshold" });
+  const shownThreshold = element("span", { textContent: "0.30" });
+  threshold.oninput = () => { state.threshold = +threshold.value; shownThreshold.textContent = state.threshold.toFixed(2); draw(); };
+  const range = element("span", { className: "posexp-range" });
+  const mark = (name) => () => {
+    state[name] = state.row;
+    if (state.from > state.to) [state.from, state.to] = [state.to, state.from];
+    ranged();
+  };
+  function ranged() {
+    const whole = state.from === 0 && state.to === times.length - 1;
+    range.textContent = whole ? "" : `${frames[state.from]} to ${frames[state.to]}`;
+    for (const plot of plots) plot.cursor();
+  }
+  const bar = element("div", { className: "posexp-bar" },
+    button("‹", "One frame back (left arrow)", () => step(-1)), toggle,
+    button("›", "One frame on (right arrow)", () => step(1)), slider, output);
+  const tools = element("div", { className: "posexp-bar" }, speed,
+    button("[", "Begin of the range is here", mark("from")), button("]", "End of the range is here", mark("to")),
+    button("✕", "Whole video again", () => { state.from = 0; state.to = times.length - 1; ranged(); }), range,
+    element("label", { title: "Play the range again and again" }, loop, "loop"),
+    check("zoom to person", "Follow the person", (on) => { state.zoom = on; draw(); }),
+    ...(runs.length > 1 ? [check("side by side", "A picture for each run", (on) => { state.side = on; layout(); })] : []),
+    select("Joints that are drawn", GROUPS.map((g) => [g, g]), (value) => { state.group = value; draw(); }),
+    element("label", { title: "Joints below it are drawn faint" }, "confidence from ", threshold, shownThreshold));
+  const legend = element("div", { className: "posexp-bar posexp-legend" });
+  for (const run of runs) {
+    const box = element("input", { type: "checkbox", checked: true, ariaLabel: `Show ${run.label}` });
+    box.onchange = () => { run.shown = box.checked; layout(); };
+    legend.append(element("label", {}, box, element("span", { className: "posexp-chip", style: `background:${run.color}` }), run.label));
+  }
+  root.append(bar, tools, legend);
+
+  // ---------------------------------------------------------------- plots
+  const plots = [];
+
+  // A line of values over time: what is drawn once, a cursor on top, a click that seeks.
+  function plot(title, unit, lines, chooser) {
+    const canvas = element("canvas", { className: "posexp-plot" });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${title} over time; a click goes there`);
+    const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []));
+    root.append(head, canvas);
+    const base = document.createElement("canvas");
+    const left = 44, right = 8, top = 6, bottom = 16;
+    const at = (row) => left + ((times[row] - times[0]) / (times[times.length - 1] - times[0] || 1)) * (canvas.width / ratio() - left - right);
+    const ratio = () => window.devicePixelRatio || 1;
+    const own = {
+      prepare() {
+        const k = ratio(), wide = Math.max(200, root.clientWidth - 16), tall = 92;
+        canvas.style.width = `${wide}px`; canvas.style.height = `${tall}px`;
+        canvas.width = base.width = Math.round(wide * k); canvas.height = base.height = Math.round(tall * k);
+        const g = base.getContext("2d"), style = getComputedStyle(root);
+        g.setTransform(k, 0, 0, k, 0, 0); g.clearRect(0, 0, wide, tall);
+        const shown = lines().filter((line) => line.run === undefined || line.run.shown);
+        let low = Infinity, high = -Infinity;
+        for (const line of shown) for (let row = 0; row < times.length; row++) {
+          const value = line.value(row);
+          if (Number.isFinite(value)) { low = Math.min(low, value); high = Math.max(high, value); }
+        }
+        if (low > high) [low, high] = [0, 1];
+        if (high - low < 1e-6) { low -= 0.5; high += 0.5; }
+        const y = (value) => top + ((high - value) / (high - low)) * (tall - top - bottom);
+        g.font = "10px sans-serif"; g.fillStyle = style.color; g.strokeStyle = style.color; g.globalAlpha = 0.75;
+        g.textAlign = "right"; g.textBaseline = "middle";
+        for (const value of [low, (low + high) / 2, high]) {
+          g.fillText(Math.abs(high - low) < 4 ? value.toFixed(2) : value.toFixed(0), left - 5, y(value));
+          g.globalAlpha = 0.15; g.beginPath(); g.moveTo(left, y(value)); g.lineTo(wide - right, y(value)); g.stroke(); g.globalAlpha = 0.75;
+        }
+        g.textAlign = "center"; g.textBaseline = "alphabetic";
+        for (let i = 0; i <= 4; i++) {
+          const time = times[0] + ((times[times.length - 1] - times[0]) * i) / 4;
+          g.fillText(`${time.toFixed(time < 100 ? 1 : 0)} s`, Math.min(wide - right - 14, Math.max(left, left + ((wide - left - right) * i) / 4)), tall - 4);
+        }
+        g.globalAlpha = 1; g.lineWidth = 1.3;
+        for (const line of shown) {
+          // More rows than pixels: the lowest and highest of each column are all that can be seen.
+          g.strokeStyle = line.color; g.setLineDash(line.dash || []); g.beginPath();
+          let column = -1, least = 0, most = 0, pen = false;
+          const flush = () => { if (column >= 0) { g.lineTo(column, y(least)); if (most !== least) g.lineTo(column, y(most)); } };
+          for (let row = 0; row < times.length; row++) {
+            const value = line.value(row), x = Math.round(at(row) * 2) / 2;
+            if (!Number.isFinite(value)) { flush(); column = -1; pen = false; continue; }
+            if (x !== column) { flush(); column = x; least = most = value; if (!pen) { g.moveTo(x, y(value)); pen = true; } }
+            else { least = Math.min(least, value); most = Math.max(most, value); }
+          }
+          flush(); g.stroke(); g.setLineDash([]);
+        }
+      },
+      cursor() {
+        const g = canvas.getContext("2d"), k = ratio();
+        g.setTransform(1, 0, 0, 1, 0, 0); g.clearRect(0, 0, canvas.width, canvas.height); g.drawImage(base, 0, 0);
+        g.setTransform(k, 0, 0, k, 0, 0);
+        if (state.from > 0 || state.to < times.length - 1) {
+          g.fillStyle = "rgba(86,180,233,.18)"; g.fillRect(at(state.from), top, at(state.to) - at(state.from), 92 - top - bottom);
+        }
+        g.strokeStyle = "#e6352b"; g.lineWidth = 1.4; g.beginPath(); g.moveTo(at(state.row), top - 4); g.lineTo(at(state.row), 92 - bottom); g.stroke();
+        canvas.dataset.cursor = at(state.row).toFixed(1);
+      },
+    };
+    const go = (event) => {
+      const share = (event.offsetX - left) / (canvas.width / ratio() - left - right);
+      const time = times[0] + share * (times[times.length - 1] - times[0]);
+      let row = rowAt(times, time);
+      if (row + 1 < times.length && times[row + 1] - time < time - times[row]) row += 1;
+      if (state.playing) pause();
+      show(row);
+    };
+    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); go(event); canvas.onpointermove = go; };
+    canvas.onpointerup = () => { canvas.onpointermove = null; };
+    plots.push(own);
+  }
+
+  const jointOf = (run) => run.joints.indexOf(state.joint);
+  const perRun = (value, dash) => runs.map((run) => ({ run, color: run.color, dash, value: (row) => value(run, row) }));
+  const part = (axis) => (run, row) => {
+    const joint = jointOf(run), p = joint < 0 ? null : place(run, row, joint);
+    return p ? p[axis] : NaN;
+  };
+  const replot = () => { for (const own of plots) own.prepare(); draw(); };
+  const jointChooser = select("Joint that is plotted", model.get("joints").map((j) => [j, j.replaceAll("_", " ")]), (value) => { state.joint = value; replot(); });
+  jointChooser.value = state.joint;
+  if (disagreement.length) plot("distance between runs", "% of the torso", () => [{ color: "#888", value: (row) => 100 * disagreement[row] }]);
+  plot("x solid, y dashed", "px", () => [...perRun(part(0)), ...perRun(part(1), [4, 3])], jointChooser);
+  if (angleNames.length) {
+    const chooser = select("Angle that is plotted", angleNames.map((a) => [a, a.replaceAll("_", " ")]), (value) => { state.angle = value; replot(); });
+    plot("angle", "degrees", () => perRun((run, row) => run.angles[row * angleNames.length + angleNames.indexOf(state.angle)]), chooser);
+  }
+  plot("confidence of the joint: means something else in each model", "0 to 1", () => perRun(part(2)));
+
+  // ---------------------------------------------------------------- where to look
+  const worst = model.get("worst");
+  if (worst.length) {
+    const list = element("div", { className: "posexp-worst" }, element("span", { textContent: "They disagree most at" }));
+    for (const row of worst) list.append(button(`${times[row].toFixed(2)} s`, `Go to frame ${frames[row]}: ${(100 * disagreement[row]).toFixed(0)} % of the torso apart`, () => { if (state.playing) pause(); show(row); }));
+    root.append(list);
+  }
+
+  // ---------------------------------------------------------------- keys, kernel, size
+  root.onkeydown = (event) => {
+    if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
+    const keys = {
+      ArrowLeft: () => step(event.shiftKey ? -10 : -1), ArrowRight: () => step(event.shiftKey ? 10 : 1),
+      " ": () => { if (event.target.tagName === "BUTTON") return false; flip(); },
+      Home: () => step(-times.length), End: () => step(times.length),
+    };
+    if (!(event.key in keys) || keys[event.key]() === false) return;
+    event.preventDefault(); event.stopPropagation();
+  };
+  const follow = () => {
+    const row = frames.indexOf(model.get("frame"));
+    if (row >= 0 && row !== state.row && wanted === null) { if (state.playing) pause(); show(row); }
+  };
+  model.on("change:frame", follow);
+  const watch = new ResizeObserver(() => resize());
+  layout();
+  watch.observe(root);
+  const ready = () => { root.dataset.ready = "1"; show(Math.max(0, frames.indexOf(model.get("frame")))); };
+  if (video) {
+    video.onended = () => { if (state.playing && loop.checked) play(); else if (state.playing) pause(); };
+    video.addEventListener("error", () => {
+      if (stopped) return;
+      note.textContent = "The video cannot be played here; the skeletons are still right. " + (video.error?.message || "");
+      note.hidden = false; seeking = false; ready();
+    });
+    if (video.readyState >= 2) ready(); else video.addEventListener("loadeddata", ready, { once: true });
+  } else ready();
+
+  return () => {
+    stopped = true; state.playing = false; clearTimeout(told); watch.disconnect(); model.off("change:frame", follow);
+    if (video) { video.pause(); video.removeAttribute("src"); video.load(); }
+  };
+}
+
+export default { render };

@@ -1,0 +1,101 @@
+"""``python -m posexp compare`` over real runs, and what it leaves in MLflow."""
+
+import shlex
+
+import pandas as pd
+import pytest
+from clips import ffmpeg
+
+import posexp
+from posexp.__main__ import main
+from posexp.app import embedded_clip
+from posexp.tracking import TrackingSettings, open_store
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two variants of one clip, the first of them twice, and a run of another clip."""
+    folder = tmp_path_factory.mktemp("compare å")
+    ffmpeg("-i", embedded_clip(), "-frames:v", "40", folder / "my clip.mp4")
+    ffmpeg("-i", embedded_clip(), "-ss", "1", "-frames:v", "10", folder / "other.mp4")
+    common = [f"tracking.folder={folder / 'mlruns'}", "overlay=none"]
+    clip = f"video={folder / 'my clip.mp4'}"
+    runs = [
+        posexp.run([clip, *common]),
+        posexp.run([clip, "model.mode=single_image", *common]),
+        posexp.run([clip, *common]),
+        posexp.run([f"video={folder / 'other.mp4'}", *common]),
+    ]
+    return folder, runs
+
+
+@pytest.fixture
+def command(place, monkeypatch, capfd):
+    monkeypatch.chdir(place[0])
+
+    def run(line):
+        status = main(["compare", *shlex.split(line)])
+        out, err = capfd.readouterr()
+        return status, out, err.splitlines()
+
+    return run
+
+
+def test_the_newest_run_of_each_variant_of_a_video(command, place):
+    folder, runs = place
+    status, out, err = command("video='my clip.mp4'")
+    assert status == 0 and err == []
+    assert "mlkit single_image" in out and "They disagree most in frames" in out
+    comparisons = open_store(TrackingSettings(folder=str(folder / "mlruns")))._search(
+        "tags.`posexp.kind` = 'comparison'"
+    )
+    logged = posexp.load(comparisons[0].info.run_id, uri=f"sqlite:///{folder}/mlruns/mlflow.db")
+    assert logged.params["runs"] == f"{runs[1].id}, {runs[2].id}"
+    assert logged.status == "FINISHED" and logged.metrics["frame_disagreement/torso"] >= 0
+    expected = posexp.compare(runs[1:3]).pairwise()
+    table = pd.read_csv(logged.file("tables/pairwise.csv"))
+    assert table["median_px"].to_numpy() == pytest.approx(
+        expected["median_px"].to_numpy(), rel=1e-4
+    )
+    body = table[table["joint"] == "body"].iloc[0]
+    assert f"{body['median_px']:.1f} px" in out
+    assert "my clip" in logged.file("comparison.html").read_text(encoding="utf-8")
+    for name in ("tables/pairwise.json", "figures/worst_frames.png", "figures/agreement.png"):
+        assert logged.file(name).stat().st_size > 500
+    # A comparison is no extraction: `last` still means the last of those.
+    assert posexp.load("last", uri=f"sqlite:///{folder}/mlruns/mlflow.db").id == runs[3].id
+
+
+def test_runs_by_id_and_a_video_that_has_gone(command, place):
+    folder, runs = place
+    video = folder / "my clip.mp4"
+    video.rename(folder / "moved.mp4")
+    try:
+        status, out, err = command(f"runs=[{runs[0].id[:12]},{runs[1].id}]")
+    finally:
+        (folder / "moved.mp4").rename(video)
+    assert status == 0 and len(err) == 1 and "has gone or changed; no pictures" in err[0]
+    assert "comparison.html" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment"),
+    [
+        ("", "expected runs=[...], video=FILE or sweep=ID"),
+        ("video=nowhere.mp4", "expected a file, found none"),
+        ("video=other.mp4", "expected two runs or more, got 1"),
+        ("sweep=none", "expected two runs or more, got 0"),
+        ("runs=[last]", "expected two runs or more, got 1"),
+        ("runs=[abc,def]", "expected one run"),
+        ("vidoe=x.mp4", "expected runs=, video=, sweep="),
+    ],
+)
+def test_usage(line, fragment, command):
+    status, out, err = command(line)
+    assert status and out == "" and len(err) == 1 and fragment in err[0]
+
+
+def test_different_videos(command, place):
+    _, runs = place
+    status, _, err = command(f"runs=[{runs[0].id},{runs[3].id}]")
+    assert status == 1 and "expected runs of one video" in err[0]
