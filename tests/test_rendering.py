@@ -106,9 +106,16 @@ def test_seen_from_the_left_the_far_side_is_hidden():
     seen = dict(zip(BLAZEPOSE33.joints, visible_joints(small(90.0), times)[0], strict=True))
     assert seen["left_knee"] and seen["left_hip"] and seen["left_ankle"] and seen["left_shoulder"]
     assert not (seen["right_hip"] or seen["right_shoulder"] or seen["right_ear"])
-    front = dict(zip(BLAZEPOSE33.joints, visible_joints(small(0.0), times)[0], strict=True))
-    assert all(front[joint] for joint in BODY if "elbow" not in joint)
-    assert front["nose"] and not front["left_heel"]
+
+
+def test_seen_from_the_front_only_thighs_hide_joints():
+    sitting, standing = (
+        dict(zip(BLAZEPOSE33.joints, row, strict=True))
+        for row in visible_joints(small(0.0), np.array([0.0, 2.0]))
+    )
+    assert all(sitting[joint] == ("hip" not in joint) for joint in BODY)
+    assert all(standing[joint] for joint in BODY)
+    assert sitting["nose"] and not sitting["left_heel"]
 
 
 def test_a_table_hides_the_legs_and_the_border_what_is_outside():
