@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDTH, HEIGHT, FRAMES = 320, 240, 60
 READY = '.posexp-player[data-ready="1"]'
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 # A clip whose frames carry their number in eight squares along the lower border, and poses on it.
 SETUP = f"""
@@ -140,16 +141,20 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def run_all(page: Page, url: str, players: int = 1) -> list[Locator]:
     """Open a notebook, run its cells, and wait for its players."""
-    page.goto(url)
-    page.wait_for_selector(".jp-Notebook")
+    with page.expect_websocket(lambda socket: "/channels" in socket.url) as channels:
+        page.goto(url)
+    channels.value.wait_for_event("framereceived")  # what is sent to a kernel earlier is lost
     page.wait_for_load_state("networkidle")  # widgets run only when their extension is loaded
-    command(page, "Run", "Run All Cells")
+    page.wait_for_selector(IDLE)
+    page.locator(".jp-Cell .cm-content").first.click()
+    for _ in range(page.locator(".jp-Cell").count()):
+        page.keyboard.press("Shift+Enter")
     return wait_for_players(page, players)
 
 
 def command(page: Page, menu: str, name: str) -> None:
     """Choose from the menus, as soon as the kernel waits."""
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.wait_for_selector(IDLE)
     page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{menu}$")).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{name}")).first.click()
 

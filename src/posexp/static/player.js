@@ -189,7 +189,7 @@ function build(model, root) {
   }
 
   // ---------------------------------------------------------------- time
-  let seeking = false, wanted = null, stopped = false;
+  let wanted = null, stopped = false;  // wanted: the row that a seek is on its way to
 
   function middle(row) {
     const next = row + 1 < times.length ? times[row + 1] : times[row] + (row ? times[row] - times[row - 1] : 0.04);
@@ -199,20 +199,21 @@ function build(model, root) {
   function show(row) {
     row = Math.max(0, Math.min(times.length - 1, row));
     if (!video || video.error) { state.row = row; draw(); tell(); return; }
+    const seeking = wanted !== null;
     wanted = row;
-    if (seeking) return;
-    seeking = true;
-    const step = () => {
+    if (!seeking) seek();
+  }
+
+  // One seek at a time: what is asked for meanwhile replaces what was to come next.
+  function seek() {
+    const target = wanted;
+    video.addEventListener("seeked", () => {
       if (stopped) return;
-      if (wanted === null) { seeking = false; tell(); return; }
-      const target = wanted;
-      wanted = null;
-      // A seek to where the video already stands fires no event of a new frame.
-      const done = () => { state.row = target; draw(); step(); };
-      video.addEventListener("seeked", done, { once: true });
-      video.currentTime = middle(target);
-    };
-    step();
+      state.row = target; draw();
+      if (wanted !== target) { seek(); return; }
+      wanted = null; tell();
+    }, { once: true });
+    video.currentTime = middle(target);
   }
 
   let told = 0;
@@ -454,7 +455,7 @@ function build(model, root) {
     video.addEventListener("error", () => {
       if (stopped) return;
       note.textContent = "The video cannot be played here; the skeletons are still right. " + (video.error?.message || "");
-      note.hidden = false; seeking = false; ready();
+      note.hidden = false; wanted = null; ready();
     });
     if (video.readyState >= 2) ready(); else video.addEventListener("loadeddata", ready, { once: true });
   } else ready();
