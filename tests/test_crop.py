@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
+from clips import encode, ffmpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from posexp.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
 from posexp.skeleton import COCO17
+from posexp.video import Planes, VideoSource
 
 HIPS = COCO17.indices(("left_hip", "right_hip"))
 SETTINGS = CropSettings()
@@ -81,12 +84,79 @@ def test_sampling_is_tensorflows_crop_and_resize(width, height, left, top, side,
     expected = tf.image.crop_and_resize(
         rgb[None].astype(np.float32), [box], [0], (size, size), method="bilinear"
     )[0].numpy()
-    found = sample(rgb, CropRegion(left, top, side), size)
+    planes = Planes((rgb,), None, 0, False, ())
+    found = sample(planes, CropRegion(left, top, side), size).astype(float)
     # Samples that fall on the image's border within rounding may count as outside for one.
-    differs = np.abs(found - expected).max(axis=-1) > 0.5
     on_border = np.zeros((size, size), bool)
     for axis, start, length in ((0, top, height), (1, left, width)):
         position = (start + side * np.arange(size) / (size - 1)) / length * (length - 1)
         near = (np.abs(position) < 1e-3) | (np.abs(position - (length - 1)) < 1e-3)
         on_border |= near[:, None] if axis == 0 else near[None, :]
-    assert not (differs & ~on_border).any()
+    # OpenCV interpolates at 1/32 px, which noise of full contrast shows most.
+    error = np.abs(found - expected)[~on_border]
+    assert error.size == 0 or (error.max() <= 2 * 255 / 64 + 1 and error.mean() <= 2.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(4, 60), st.integers(4, 60), st.floats(-30, 60), st.floats(-30, 60),
+    st.floats(1, 90), st.booleans(), st.sampled_from([(), (0,), (1,), (0, 1)]),
+)  # fmt: skip
+def test_turned_pictures_are_sampled_upright(width, height, left, top, side, transposed, flipped):
+    stored = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    upright = np.flip(stored.swapaxes(0, 1) if transposed else stored, flipped)
+    region = CropRegion(left, top, side)
+    found, expected = (
+        sample(planes, region, 16).astype(float)
+        for planes in (
+            Planes((stored,), None, 0, transposed, flipped),
+            Planes((np.ascontiguousarray(upright),), None, 0, False, ()),
+        )
+    )
+    assert np.abs(found - expected).max() <= 2 * 255 / 64 + 1
+    assert np.abs(found - expected).mean() <= 2.5
+
+
+def spectrum() -> np.ndarray:
+    """(180, 240, 3) RGB: every hue, smooth, so that only conversions make a difference."""
+    rows, columns = np.mgrid[:180, :240].astype(float)
+    phase = 2 * np.pi * (columns / 240 + rows / 400)
+    waves = [np.sin(phase + k) for k in (0, 2, 4)]
+    return (127.5 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+FULL = ("-vf", "scale=out_range=full", "-color_range", "pc")
+BT709 = ("-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709")
+BT2020 = ("-vf", "scale=out_color_matrix=bt2020", "-colorspace", "bt2020nc")
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("yuv420p", ()), ("yuv420p", BT709), ("yuv420p", FULL), ("yuv420p10le", ()),
+     ("yuv420p10le", FULL), ("yuv420p10le", BT2020), ("yuv422p", ()), ("yuv444p", ())],
+    ids=["420", "420-709", "420-full", "10bit", "10bit-full", "10bit-2020", "422", "444"],
+)  # fmt: skip
+def test_crops_from_the_planes_are_those_of_the_whole_picture(kind, options, turn, tmp_path):
+    import tensorflow as tf
+
+    picture = spectrum()
+    plain = encode(
+        tmp_path / "plain.mp4", picture[None].repeat(2, 0), "-c:v", "libx264", "-crf", "4",
+        "-pix_fmt", kind, *options,
+    )  # fmt: skip
+    clip = tmp_path / "turned.mp4"
+    ffmpeg("-display_rotation:v:0", turn, "-i", plain, "-c", "copy", clip)
+    frame = next(iter(VideoSource(clip).frames()))
+    assert len(frame.planes().images) == 3
+    rgb = frame.rgb()
+    # The declared matrix and range give back what was encoded.
+    assert np.abs(rgb.astype(int) - np.rot90(picture, turn // 90)).mean() < 4
+    for region in (
+        whole_image(frame.width, frame.height), CropRegion(61.3, 42.7, 80.9), CropRegion(-9, 120, 95)
+    ):  # fmt: skip
+        top, left = region.top / frame.height, region.left / frame.width
+        box = [top, left, top + region.size / frame.height, left + region.size / frame.width]
+        whole = tf.image.crop_and_resize(rgb[None].astype(np.float32), [box], [0], (64, 64))
+        found = sample(frame.planes(), region, 64).astype(float)
+        assert np.abs(found - whole[0].numpy()).mean() <= 2

@@ -96,11 +96,6 @@ def test_every_format_gives_all_frames_in_order_with_their_times_and_colours(
     assert (np.diff(strip) > 0).all()
 
 
-def test_a_picture_is_converted_once(tmp_path: Path) -> None:
-    frame = next(iter(VideoSource(make_clip(tmp_path / "clip.mp4")).frames()))
-    assert frame.rgb() is frame.rgb()
-
-
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("angle", [90, 180, 270])
 def test_rotation_of_the_container_is_applied(angle: int, suffix: str, tmp_path: Path) -> None:

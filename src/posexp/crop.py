@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from posexp.errors import check_range
 from posexp.poses import Floats
 from posexp.skeleton import COCO17
+from posexp.video import Image, Planes
 
 _HIPS = COCO17.indices(("left_hip", "right_hip"))
 _SHOULDERS = COCO17.indices(("left_shoulder", "right_shoulder"))
@@ -104,58 +105,66 @@ def next_region(
     return CropRegion(float(center[0] - half), float(center[1] - half), float(2 * half))
 
 
-def sample(rgb: NDArray[np.uint8], region: CropRegion, size: int) -> NDArray[np.float32]:
-    """Bilinear crop, zero outside the image, as ``tf.image.crop_and_resize`` defines it.
+def sample(planes: Planes, region: CropRegion, size: int) -> Image:
+    """Bilinear crop, black outside the image, as ``tf.image.crop_and_resize`` defines it.
 
     Parameters
     ----------
-    rgb : (H, W, 3) uint8 array
-        The upright frame.
+    planes : Planes
+        The frame as it was decoded: only what is sampled is converted to RGB.
     region : CropRegion
-        What to cut out.
+        What to cut out of the upright image.
     size : int
         Side of the result, px.
 
     Returns
     -------
-    (size, size, 3) float32 array
-        0..255. Its cost does not depend on the size of the frame.
+    (size, size, 3) uint8 array
+        RGB. Its cost does not depend on the size of the frame.
 
     Notes
     -----
     crop_and_resize takes corners as shares of the image and maps share s to pixel s * (n - 1),
-    so that the corners' pixel centres fall on the first and last sample.
+    so that the corners' pixel centres fall on the first and last sample. Chroma is taken to lie
+    in the middle of its pixels, as FFmpeg's conversion does.
     """
-    height, width = rgb.shape[:2]
-    top, bottom, fy, inside_y = _taps(region.top, region.size, height, size)
-    left, right, fx, inside_x = _taps(region.left, region.size, width, size)
-    across, down = fx[None, :, None], fy[:, None, None]
-    upper, lower = (
-        corner[:, left] + (corner[:, right] - corner[:, left]) * across
-        for corner in (rgb[top].astype(np.float32), rgb[bottom].astype(np.float32))
-    )
-    inside = inside_y[:, None, None] & inside_x[None, :, None]
-    return np.where(inside, upper + (lower - upper) * down, np.float32(0))
+    import cv2
+
+    height, width = planes.images[0].shape[:2]
+    if planes.transposed:
+        height, width = width, height
+    row, inside_y = _axis(region.top, region.size, height, size, 0 in planes.flipped)
+    column, inside_x = _axis(region.left, region.size, width, size, 1 in planes.flipped)
+    # Rows of the matrix: the column and the row in memory, from (column, row, 1) of the crop.
+    across, down = (column[0], 0.0, column[1]), (0.0, row[0], row[1])
+    matrix = np.array([down, across] if planes.transposed else [across, down])
+    parts = []
+    for image in planes.images:
+        share = np.array(image.shape[1::-1]) / planes.images[0].shape[1::-1]
+        scale = np.where(share > 0.75, 1.0, 0.5)[:, None]
+        own = matrix * scale
+        own[:, 2:] += (scale - 1) / 2
+        part = cv2.warpAffine(
+            image, own, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        parts.append((part >> planes.shift).astype(np.uint8) if planes.shift else part)
+    rgb = parts[0] if planes.to_rgb is None else cv2.transform(cv2.merge(parts), planes.to_rgb)
+    rgb[~inside_y] = 0
+    rgb[:, ~inside_x] = 0
+    return np.asarray(rgb, np.uint8)
 
 
-def _taps(
-    start: float, length: float, image_size: int, size: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
-    """Lower and upper neighbour, weight of the upper, and whether a sample is in the image.
-
-    In float32 and in TensorFlow's order of operations: the crop is cut to whole numbers before
-    the model sees it, and a rounding error would turn 127.0 into 126.
-    """
-    last = np.float32(image_size - 1)
-    low_share = np.float32(start / image_size)
-    high_share = np.float32((start + length) / image_size)
-    step = (high_share - low_share) * last / np.float32(max(size - 1, 1))
-    position = low_share * last + np.arange(size, dtype=np.float32) * step
+def _axis(
+    start: float, length: float, image_size: int, size: int, flipped: bool
+) -> tuple[tuple[float, float], NDArray[np.bool_]]:
+    """(step, first) position in px along one axis, and which samples lie in the image."""
+    last = image_size - 1
+    first = start / image_size * last
+    step = length / image_size * last / max(size - 1, 1)
+    position = np.float32(first) + np.arange(size, dtype=np.float32) * np.float32(step)
     inside = (position >= 0) & (position <= last)
-    position = np.clip(position, 0, last)
-    low = np.floor(position)
-    index = low.astype(np.intp)
-    return index, np.minimum(index + 1, image_size - 1), position - low, inside
+    return ((-step, last - first) if flipped else (step, first)), inside
 
 
 def to_image(normalized: Floats, region: CropRegion) -> Floats:

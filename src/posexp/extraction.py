@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +33,7 @@ class Extraction:
     estimator : Estimator
         The loaded model.
     sinks : sequence of Sink
-        Called for every frame, in order.
+        Called for every frame, in order, all in one thread.
     """
 
     def __init__(
@@ -39,23 +41,42 @@ class Extraction:
     ) -> None:
         self._source, self._estimator, self._sinks = source, estimator, sinks
         self._poses: list[FramePose] = []
+        self._broken = False
 
     def run(self, progress: bool = False) -> None:
         """Go through the whole video; VideoError for input that cannot be gone through."""
         waiting: deque[Frame] = deque()
+        handed: deque[Future[None]] = deque()
 
         def frames() -> Iterator[Frame]:
             for frame in self._source.frames():
                 waiting.append(frame)
                 yield frame
 
-        with _bar(self._source, self._estimator.name, progress) as bar:
-            for pose in self._estimator.estimate(frames()):
-                frame = waiting.popleft()
-                for sink in self._sinks:
-                    sink.add(frame, pose)
+        # The sinks draw and encode in a thread of their own, a frame behind the model.
+        with (
+            _bar(self._source, self._estimator.name, progress) as bar,
+            closing(self._estimator.estimate(frames())) as estimated,
+            ThreadPoolExecutor(1, "posexp-sinks") as pool,
+        ):
+            for pose in estimated:
                 self._poses.append(pose)
+                handed.append(pool.submit(self._hand_over, waiting.popleft(), pose))
+                if len(handed) > 1:
+                    handed.popleft().result()
                 bar.update()
+            while handed:
+                handed.popleft().result()
+
+    def _hand_over(self, frame: Frame, pose: FramePose) -> None:
+        if self._broken:  # a file that was given up must not be begun again
+            return
+        try:
+            for sink in self._sinks:
+                sink.add(frame, pose)
+        except BaseException:
+            self._broken = True
+            raise
 
     def __len__(self) -> int:
         return len(self._poses)

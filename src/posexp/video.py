@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+import queue
+import re
+import threading
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +23,7 @@ from posexp.errors import ConfigError, VideoError, check_range
 if TYPE_CHECKING:
     import av
 
+Item = TypeVar("Item")
 Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
 
@@ -27,6 +32,14 @@ TIME_BASE = Fraction(1, 90_000)
 
 KEY_FRAME_EVERY = 15
 """Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
+
+_PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
+_FULL_RANGE = 2  # of FFmpeg's AVColorRange
+_LUMA = {
+    1: (0.2126, 0.0722), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}  # fmt: skip
+"""Weights of red and blue by FFmpeg's AVColorSpace: BT.709, 601, SMPTE 240M, BT.2020."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,31 @@ class VideoInfo:
     pixel_format: str
 
 
+@dataclass(frozen=True)
+class Planes:
+    """A decoded picture as it lies in memory, for whoever needs only a part of it.
+
+    Attributes
+    ----------
+    images : tuple of arrays
+        Y, U and V, each (h, w), U and V perhaps smaller; or one (h, w, 3) RGB. Unsigned.
+    to_rgb : (3, 4) float32 array or None
+        From 8-bit Y, U, V, 1 to RGB, 0..255; None for RGB.
+    shift : int
+        Bits of a sample beyond 8.
+    transposed : bool
+        The upright picture is the transposed one, ...
+    flipped : tuple of int
+        ... then flipped along these axes.
+    """
+
+    images: tuple[NDArray[Any], ...]
+    to_rgb: NDArray[np.float32] | None
+    shift: int
+    transposed: bool
+    flipped: tuple[int, ...]
+
+
 class Frame:
     """One decoded frame; its picture is converted only when it is asked for.
 
@@ -81,13 +119,10 @@ class Frame:
         self._transposed, self._flipped = orientation
         width, height = picture.width, picture.height
         self.width, self.height = (height, width) if self._transposed else (width, height)
-        self._rgb: Image | None = None
 
     def rgb(self) -> Image:
-        """(height, width, 3) uint8, upright, C-contiguous; converted once."""
-        if self._rgb is None:
-            self._rgb = self._upright(self._picture.to_ndarray(format="rgb24"))
-        return self._rgb
+        """(height, width, 3) uint8, upright, C-contiguous; converted at each call."""
+        return self._converted(None, None)
 
     def resized(self, height: int) -> Image:
         """(height, w, 3) uint8, upright, in proportion, w even; for the overlay."""
@@ -95,12 +130,55 @@ class Frame:
         if (width, height) == (self.width, self.height):
             return self.rgb()
         size = (height, width) if self._transposed else (width, height)
-        picture = self._picture.reformat(*size, format="rgb24", interpolation="AREA")
-        return self._upright(picture.to_ndarray())
+        return self._converted(*size)
 
-    def _upright(self, image: Any) -> Image:
+    def planes(self) -> Planes:
+        """The picture without conversion, where its format allows; as RGB otherwise.
+
+        The arrays are views: they hold on to the decoder's memory.
+        """
+        picture = self._picture
+        orientation = self._transposed, self._flipped
+        layout = _PLANAR.fullmatch(picture.format.name)
+        if layout is None:
+            return Planes((self._stored(None, None),), None, 0, *orientation)
+        shift = int(layout["bits"] or 8) - 8
+        images = tuple(
+            np.frombuffer(plane, np.uint16 if shift else np.uint8)
+            .reshape(plane.height, -1)[:, : plane.width]
+            for plane in picture.planes
+        )  # fmt: skip
+        full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
+        return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *orientation)
+
+    def _converted(self, width: int | None, height: int | None) -> Image:
+        image = self._stored(width, height)
         image = image.swapaxes(0, 1) if self._transposed else image
         return np.ascontiguousarray(np.flip(image, self._flipped))
+
+    def _stored(self, width: int | None, height: int | None) -> Any:
+        """RGB as it lies in the file; of full range, by the matrix that the stream declares."""
+        return self._picture.reformat(
+            width, height, format="rgb24", interpolation="AREA" if width else None,
+            src_color_range=int(self._picture.color_range), threads=1,
+        ).to_ndarray()  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _to_rgb(colorspace: int, full_range: bool) -> NDArray[np.float32]:
+    """(3, 4) matrix of a stream's YUV (ITU-T H.273), with FFmpeg's BT.601 where it says none."""
+    red, blue = _LUMA.get(colorspace, _LUMA[5])
+    green = 1 - red - blue
+    matrix = np.array(
+        [[1, 0, 2 * (1 - red)],
+         [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
+         [1, 2 * (1 - blue), 0]]
+    )  # fmt: skip
+    low = 0 if full_range else 16
+    matrix *= 1 if full_range else (255 / 219, 255 / 224, 255 / 224)
+    # Half a level less turns rounding into the cut that FFmpeg and MoveNet's example make.
+    offset = -matrix @ (low, 128, 128) - 0.5
+    return np.column_stack([matrix, offset]).astype(np.float32)
 
 
 def _orientation(picture: av.VideoFrame) -> Orientation:
@@ -123,6 +201,42 @@ def _orientation(picture: av.VideoFrame) -> Orientation:
     transposed = bool(abs(a) < abs(b))
     scales = (b, c) if transposed else (d, a)
     return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, made in a thread one ahead of who takes them; errors come through."""
+    made: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(maxsize=1)
+    stopped = threading.Event()
+
+    def make() -> None:
+        error: BaseException | None = StopIteration()
+        source = iter(items)
+        try:
+            while not stopped.is_set():
+                made.put((next(source), None))
+        except BaseException as failure:  # also StopIteration; it is raised where it is awaited
+            error = failure
+        finally:
+            if isinstance(source, Generator):
+                source.close()
+            made.put((None, error))
+
+    thread = threading.Thread(target=make, name="posexp-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = made.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        while thread.is_alive():  # it may wait for room
+            with contextlib.suppress(queue.Empty):
+                made.get(timeout=0.01)
+        thread.join()
 
 
 def check_span(start: float, stop: float | None) -> None:

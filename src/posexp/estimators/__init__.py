@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from posexp.errors import ConfigError
@@ -42,7 +42,7 @@ class Estimator(Protocol):
     weights: ModelFile
     confidence_meaning: str
 
-    def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame, in order. One call per video: tracking starts afresh."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from posexp import weights as weight_files
 from posexp.errors import ModelError, check_choice, check_range
 from posexp.poses import FramePose
 from posexp.skeleton import BLAZEPOSE33
-from posexp.video import Frame
+from posexp.video import Frame, ahead
 
 
 @dataclass
@@ -63,15 +63,15 @@ class Mlkit:
         # A damaged bundle should fail here and not in the middle of a run.
         self._landmarker().close()
 
-    def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame."""
         mediapipe = weight_files.import_mediapipe()
         stream = self._options.mode == "stream"
         previous = -1
         # The stream mode tracks and cannot be reset: one landmarker per video.
         with self._landmarker() as landmarker:
-            for frame in frames:
-                image = mediapipe.Image(mediapipe.ImageFormat.SRGB, frame.rgb())
+            for frame, rgb in ahead((frame, frame.rgb()) for frame in frames):
+                image = mediapipe.Image(mediapipe.ImageFormat.SRGB, rgb)
                 if stream:
                     # Whole, strictly increasing milliseconds are asked for.
                     previous = max(previous + 1, round(frame.time * 1000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,11 @@ from posexp.crop import CropSettings, next_region, sample, to_image, whole_image
 from posexp.errors import ConfigError, ModelError, check_choice, check_range
 from posexp.poses import FramePose
 from posexp.skeleton import COCO17
-from posexp.video import Frame
+from posexp.video import Frame, Image, ahead
 
 HANDLE = "https://tfhub.dev/google/movenet/singlepose/{}/4"
 
-Square = NDArray[np.float32]
-Predict = Callable[[Square], NDArray[np.float32]]
+Predict = Callable[[Image], NDArray[np.float32]]
 
 
 @dataclass
@@ -75,12 +74,12 @@ class MoveNet:
             )  # fmt: skip
         self.input_size = int(fixed or options.input_size or 0)
 
-    def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame: crop, predict, and steer the next crop by the result."""
         region = None
-        for frame in frames:
+        for frame in ahead(frames):
             region = region or whole_image(frame.width, frame.height)
-            crop = sample(frame.rgb(), region, self.input_size)
+            crop = sample(frame.planes(), region, self.input_size)
             keypoints = self._predict(crop)
             image = to_image(keypoints[:, 1::-1], region)
             # int8 weights may overshoot by a rounding step; confidence is a share.
@@ -112,8 +111,7 @@ def _saved_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
     if spec.dtype != tf.int32:
         raise _wrong_signature(file, f"input of type {spec.dtype.name}")
 
-    def predict(crop: Square) -> NDArray[np.float32]:
-        # The cast cuts the fraction off, as the model's published example does.
+    def predict(crop: Image) -> NDArray[np.float32]:
         image = tf.constant(crop.astype(np.int32)[None])
         return np.asarray(function(**{name: image})[output])[0, 0]
 
@@ -141,9 +139,8 @@ def _lite_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
     if kind not in (np.uint8, np.int32, np.float32):
         raise _wrong_signature(file, f"input of type {np.dtype(kind).name}")
 
-    def predict(crop: Square) -> NDArray[np.float32]:
-        whole = crop.astype(np.int32)[None].astype(kind)
-        interpreter.set_tensor(inputs[0]["index"], whole)
+    def predict(crop: Image) -> NDArray[np.float32]:
+        interpreter.set_tensor(inputs[0]["index"], crop[None].astype(kind))
         interpreter.invoke()
         return np.asarray(interpreter.get_tensor(outputs[0]["index"]), np.float32)[0, 0]
 
