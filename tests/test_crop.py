@@ -152,9 +152,8 @@ def test_crops_from_the_planes_are_those_of_the_whole_picture(kind, options, tur
     rgb = frame.rgb()
     # The declared matrix and range give back what was encoded.
     assert np.abs(rgb.astype(int) - np.rot90(picture, turn // 90)).mean() < 4
-    for region in (
-        whole_image(frame.width, frame.height), CropRegion(61.3, 42.7, 80.9), CropRegion(-9, 120, 95)
-    ):  # fmt: skip
+    everything = whole_image(frame.width, frame.height)
+    for region in (everything, CropRegion(61.3, 42.7, 80.9), CropRegion(-9, 120, 95)):
         top, left = region.top / frame.height, region.left / frame.width
         box = [top, left, top + region.size / frame.height, left + region.size / frame.width]
         whole = tf.image.crop_and_resize(rgb[None].astype(np.float32), [box], [0], (64, 64))
