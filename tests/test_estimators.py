@@ -118,6 +118,17 @@ def test_a_saved_model_with_another_signature_is_refused(
     assert words in str(caught.value)
 
 
+def test_threads_are_for_tflite_files(shared, tfhub_cache):
+    weights = str(shared / "models" / "movenet_singlepose_lightning_int8_v4.tflite")
+    clip = shared / "clips" / "pose_1.mp4"
+    one, two = (
+        extract(clip, "lightning", weights=weights, threads=count, stop=0.3) for count in (1, 2)
+    )
+    assert np.median(errors_px(one.image, two.image)) <= 1
+    with pytest.raises(ConfigError, match=r"model.threads: expected a .tflite"):
+        estimators.load(estimators.options_for("lightning", threads=2))
+
+
 def test_a_tflite_of_another_kind_is_refused(tmp_path, shared):
     import zipfile
 

@@ -44,6 +44,7 @@ Which model                  (files in conf/model explain every key)
     model.crop.min_keypoint_score   0 to 1    joints below it do not steer the crop
     model.crop.torso_expansion, model.crop.body_expansion   1 to 10
     model.input_size         px; only for models that take any size
+    model.threads            of LiteRT, for a .tflite file
   model.weights              a file in place of the default: .task, .tflite, SavedModel folder
 
 Which part of the video      video.start, video.stop in seconds

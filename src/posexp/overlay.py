@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,21 +102,24 @@ def draw_skeleton(
     for strong in layers:
         target = image if strong else image.copy()
         chosen = [(a, b) for a, b in edges if bool(sure[a] and sure[b]) == strong]
-        for thickness, outline in ((2.9, True), (1.6, False)):
-            for a, b in chosen:
-                fine = _is_detail(skeleton.joints[a]) or _is_detail(skeleton.joints[b])
-                own = color or _edge_color(skeleton.joints[a], skeleton.joints[b])
-                width = max(1, round(thickness * unit * (0.4 if fine else 1.0)))
-                cv2.line(
-                    target, _fixed(points[a]), _fixed(points[b]), _DARK if outline else own,
-                    width, cv2.LINE_AA, _SUBPIXEL,
-                )  # fmt: skip
-        for joint in np.flatnonzero(seen & (sure == strong)):
-            name = skeleton.joints[joint]
-            radius = unit * (0.8 if _is_detail(name) else 2.2)
-            for size, fill in ((1.3 * radius, _DARK), (radius, color or _color(name))):
-                cv2.circle(
-                    target, _fixed(points[joint]), round(size * 2**_SUBPIXEL), fill, -1,
+        dots = [int(joint) for joint in np.flatnonzero(seen & (sure == strong))]
+        # What has one colour and width is drawn at once; a dot is a line of no length.
+        outlines, lines, rims, fills = (defaultdict(list) for _ in range(4))
+        for a, b in chosen:
+            names = skeleton.joints[a], skeleton.joints[b]
+            width = unit * (0.4 if any(map(_is_detail, names)) else 1.0)
+            line = [_fixed(points[a]), _fixed(points[b])]
+            outlines[_DARK, 2.9 * width].append(line)
+            lines[color or _edge_color(*names), 1.6 * width].append(line)
+        for joint in dots:
+            name, place = skeleton.joints[joint], _fixed(points[joint])
+            diameter = 2 * unit * (0.8 if _is_detail(name) else 2.2)
+            rims[_DARK, 1.3 * diameter].append([place, place])
+            fills[color or _color(name), diameter].append([place, place])
+        for layer in (outlines, lines, rims, fills):
+            for (shade, width), strokes in layer.items():
+                cv2.polylines(
+                    target, list(np.array(strokes, np.int32)), False, shade, max(1, round(width)),
                     cv2.LINE_AA, _SUBPIXEL,
                 )  # fmt: skip
         if not strong:

@@ -158,10 +158,13 @@ class Frame:
 
     def _stored(self, width: int | None, height: int | None) -> Any:
         """RGB as it lies in the file; of full range, by the matrix that the stream declares."""
-        return self._picture.reformat(
-            width, height, format="rgb24", interpolation="AREA" if width else None,
-            src_color_range=int(self._picture.color_range), threads=1,
-        ).to_ndarray()  # fmt: skip
+        picture, color_range = self._picture, int(self._picture.color_range)
+        if width is not None:  # before the conversion: half the work of both at once
+            picture = picture.reformat(
+                width, height, interpolation="AREA", threads=1,
+                src_color_range=color_range, dst_color_range=color_range,
+            )  # fmt: skip
+        return picture.reformat(format="rgb24", src_color_range=color_range, threads=1).to_ndarray()
 
 
 @lru_cache(maxsize=8)
@@ -484,6 +487,7 @@ class VideoWriter:
         self._fps = fps or 25.0
         self._container: Any = None
         self._stream: Any = None
+        self._converter: Any = None
 
     def write(self, image: Image, time: float) -> None:
         """Append an (h, w, 3) uint8 RGB image, h and w even, at `time` s."""
@@ -493,7 +497,9 @@ class VideoWriter:
             if self._container is None:
                 self._start(image.shape[1], image.shape[0])
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+            frame = self._converter.reformat(
+                frame, format="yuv420p", dst_colorspace="ITU709", interpolation="POINT", threads=1
+            )
             frame.time_base, frame.pts = TIME_BASE, round(time / TIME_BASE)
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
@@ -528,16 +534,19 @@ class VideoWriter:
 
     def _start(self, width: int, height: int) -> None:
         import av
+        from av.video.reformatter import VideoReformatter
 
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
         )
         stream = self._container.add_stream(
             "libx264", rate=Fraction(self._fps).limit_denominator(1001),
-            options={"crf": "21", "preset": "veryfast"},
+            options={"crf": "21", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0"},
         )  # fmt: skip
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        self._converter = VideoReformatter()
         context = stream.codec_context
+        context.thread_count = 1  # it runs beside the model; more threads only cost more
         context.time_base, context.gop_size = TIME_BASE, KEY_FRAME_EVERY
         # 1 is BT.709 in all three; players guess from the size when nothing is said.
         context.colorspace = context.color_primaries = context.color_trc = 1

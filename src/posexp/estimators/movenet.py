@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,8 @@ class MoveNetOptions:
         TF Hub handle, SavedModel folder or .tflite file; the published handle by default.
     input_size : int, optional
         Side of the model's input, px; the model's own when that is fixed.
+    threads : int, optional
+        Of LiteRT, for a .tflite file; one per processor, up to four, by default.
     crop : CropSettings
         Thresholds of the crop tracking.
     """
@@ -40,11 +43,13 @@ class MoveNetOptions:
     name: str = "lightning"
     weights: str | None = None
     input_size: int | None = None
+    threads: int | None = None
     crop: CropSettings = field(default_factory=CropSettings)
 
     def __post_init__(self) -> None:
         check_choice("model.name", self.name, ("thunder", "lightning"))
         check_range("model.input_size", self.input_size, 32, 1024, "px")
+        check_range("model.threads", self.threads, 1, 256)
 
 
 class MoveNet:
@@ -58,9 +63,14 @@ class MoveNet:
         self.weights = weight_files.movenet(options.weights or HANDLE.format(options.name))
         self._crop = options.crop
         if self.weights.path.is_dir():
+            if options.threads is not None:
+                raise ConfigError(
+                    "model.threads", f"expected a .tflite file as model.weights, got "
+                    f"{options.weights or 'a SavedModel'}", "Leave it out",
+                )  # fmt: skip
             self._predict, fixed = _saved_model(self.weights)
         else:
-            self._predict, fixed = _lite_model(self.weights)
+            self._predict, fixed = _lite_model(self.weights, options.threads)
         if fixed and options.input_size not in (None, fixed):
             raise ConfigError(
                 "model.input_size",
@@ -119,12 +129,14 @@ def _saved_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
     return predict, size
 
 
-def _lite_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
+def _lite_model(file: weight_files.ModelFile, threads: int | None) -> tuple[Predict, int | None]:
     """(predict, fixed input size) of a .tflite with MoveNet's signature."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        interpreter: Any = Interpreter(model_path=str(file.path))
+        interpreter: Any = Interpreter(
+            model_path=str(file.path), num_threads=threads or min(4, os.cpu_count() or 1)
+        )
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     except (ValueError, RuntimeError) as error:
