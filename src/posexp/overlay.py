@@ -94,6 +94,7 @@ def draw_skeleton(
     import cv2
 
     unit = max(1.0, min(image.shape[:2]) / 240)
+    places = _fixed(points)
     sure = confidence >= threshold
     seen = np.isfinite(points).all(axis=1)
     edges = [(skeleton.index(a), skeleton.index(b)) for a, b in skeleton.edges]
@@ -108,19 +109,18 @@ def draw_skeleton(
         for a, b in chosen:
             names = skeleton.joints[a], skeleton.joints[b]
             width = unit * (0.4 if any(map(_is_detail, names)) else 1.0)
-            line = [_fixed(points[a]), _fixed(points[b])]
+            line = places[[a, b]]
             outlines[_DARK, 2.9 * width].append(line)
             lines[color or _edge_color(*names), 1.6 * width].append(line)
         for joint in dots:
-            name, place = skeleton.joints[joint], _fixed(points[joint])
+            name, line = skeleton.joints[joint], places[[joint, joint]]
             diameter = 2 * unit * (0.8 if _is_detail(name) else 2.2)
-            rims[_DARK, 1.3 * diameter].append([place, place])
-            fills[color or _color(name), diameter].append([place, place])
+            rims[_DARK, 1.3 * diameter].append(line)
+            fills[color or _color(name), diameter].append(line)
         for layer in (outlines, lines, rims, fills):
             for (shade, width), strokes in layer.items():
                 cv2.polylines(
-                    target, list(np.array(strokes, np.int32)), False, shade, max(1, round(width)),
-                    cv2.LINE_AA, _SUBPIXEL,
+                    target, strokes, False, shade, max(1, round(width)), cv2.LINE_AA, _SUBPIXEL
                 )  # fmt: skip
         if not strong:
             cv2.addWeighted(target, 0.4, image, 0.6, 0, image)
@@ -397,8 +397,8 @@ def _is_detail(joint: str) -> bool:
     return joint not in BODY and not joint.endswith(("heel", "foot_index"))
 
 
-def _fixed(point: Floats) -> Any:
-    """Coordinates as OpenCV's fixed-point pair; pixel centres are at .5 there as here."""
+def _fixed(points: Floats) -> Any:
+    """(..., 2) coordinates as OpenCV's fixed-point; pixel centres are at .5 there as here."""
     limit = 2**14
-    x, y = np.clip(point - 0.5, -limit, limit)
-    return round(float(x) * 2**_SUBPIXEL), round(float(y) * 2**_SUBPIXEL)
+    shifted = np.clip(points - 0.5, -limit, limit) * 2**_SUBPIXEL
+    return np.nan_to_num(shifted).round().astype(np.int32)

@@ -470,8 +470,8 @@ class VideoSource:
 class VideoWriter:
     """H.264 that plays in browsers, Jupyter and the MLflow UI, a frame at its own time.
 
-    yuv420p, faststart, BT.709, a key frame every 15 frames. The file appears under its name
-    only when `close` has succeeded; after an error nothing is left.
+    yuv420p, faststart, flagged as BT.601, a key frame every 15 frames. The file appears under
+    its name only when `close` has succeeded; after an error nothing is left.
 
     Parameters
     ----------
@@ -487,19 +487,17 @@ class VideoWriter:
         self._fps = fps or 25.0
         self._container: Any = None
         self._stream: Any = None
-        self._converter: Any = None
 
     def write(self, image: Image, time: float) -> None:
         """Append an (h, w, 3) uint8 RGB image, h and w even, at `time` s."""
         import av
+        import cv2
 
         try:
             if self._container is None:
                 self._start(image.shape[1], image.shape[0])
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame = self._converter.reformat(
-                frame, format="yuv420p", dst_colorspace="ITU709", interpolation="POINT", threads=1
-            )
+            planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.time_base, frame.pts = TIME_BASE, round(time / TIME_BASE)
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
@@ -534,22 +532,20 @@ class VideoWriter:
 
     def _start(self, width: int, height: int) -> None:
         import av
-        from av.video.reformatter import VideoReformatter
 
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
         )
         stream = self._container.add_stream(
             "libx264", rate=Fraction(self._fps).limit_denominator(1001),
-            options={"crf": "21", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0"},
+            options={"crf": "21", "preset": "superfast"},
         )  # fmt: skip
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        self._converter = VideoReformatter()
         context = stream.codec_context
         context.thread_count = 1  # it runs beside the model; more threads only cost more
         context.time_base, context.gop_size = TIME_BASE, KEY_FRAME_EVERY
-        # 1 is BT.709 in all three; players guess from the size when nothing is said.
-        context.colorspace = context.color_primaries = context.color_trc = 1
+        # OpenCV's matrix is BT.601's (5); players guess from the size when nothing is said.
+        context.colorspace, context.color_primaries, context.color_trc = 5, 1, 1
         self._stream = stream
 
 
