@@ -309,7 +309,7 @@ def main() -> None:
 
 def say(text: str, value: float, asked: str = "") -> dict[str, float]:
     print(f"{text:<66}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
-    return {text.strip(): value}
+    return {text: value}
 
 
 def by_stage(
@@ -371,9 +371,14 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
         limit = 900 if model == "lightning" else 600
         found |= say(f"{largest}, {model}: whole run, peak MB", done["peak"], f"<= {limit}")
         found |= say(f"    whole run of {CLIPS[largest][2]} frames, s", done["wall"])
-    for name in ("tensorflow", "mlflow, mediapipe, pandas", "mlflow, tensorflow, pandas"):
-        peak = run_process("-c", f"import {name}")["peak"]
-        found |= say(f"    import {name} alone, peak MB", peak)
+    posexp_only = "import posexp.tracking, mlflow, pandas, cv2, av"
+    for name, code in (
+        ("MLflow and pandas", posexp_only),
+        ("and MediaPipe", f"{posexp_only}; from posexp import weights; weights.import_mediapipe()"),
+        ("and TensorFlow", f"{posexp_only}, tensorflow"),
+    ):
+        peak = run_process("-c", code)["peak"]
+        found |= say(f"    imports alone, {name}: peak MB", peak)
     if "lightning" in models:
         for drawn, asked in ((0, ">= 6"), (1, ">= 15")):
             both = [
@@ -383,8 +388,8 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
             label = f"{largest}, lightning, {'with' if drawn else 'without'} overlay: naive / ours"
             ratio = statistics.median(naive["seconds"] / ours["seconds"] for naive, ours in both)
             found |= say(label, ratio, asked)
-            found |= say(f"    {label}, peak MB of the naive way", both[0][0]["peak"])
-            found |= say(f"    {label}, peak MB of ours", both[0][1]["peak"])
+            found |= say(f"    {CLIPS[largest][2]} frames, naive: peak MB", both[0][0]["peak"])
+            found |= say(f"    {CLIPS[largest][2]} frames, ours: peak MB", both[0][1]["peak"])
     if "mlkit" in models:
         pair = make_clip(folder, "720p", 600)
         label = "two 720p runs at once over one after the other, mlkit"

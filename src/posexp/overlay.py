@@ -196,7 +196,7 @@ def overlay_frame(
 ) -> Image:
     """(h, w, 3) uint8 RGB: the frame at overlay size with its skeleton and a caption."""
     height = even(min(settings.height or frame.height, frame.height))
-    image = frame.resized(height).copy()
+    image = frame.resized(height)
     scale = np.array([image.shape[1] / frame.width, image.shape[0] / frame.height])
     points = pose.image * scale
     if trail is not None and (trail.maxlen or 0) > 1:
