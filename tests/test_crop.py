@@ -94,7 +94,8 @@ def test_sampling_is_tensorflows_crop_and_resize(width, height, left, top, side,
         on_border |= near[:, None] if axis == 0 else near[None, :]
     # OpenCV interpolates at 1/32 px, which noise of full contrast shows most.
     error = np.abs(found - expected)[~on_border]
-    assert error.size == 0 or (error.max() <= 2 * 255 / 64 + 1 and error.mean() <= 2.5)
+    assert error.size == 0 or error.max() <= 2 * 255 / 64 + 1
+    assert error.size < 300 or error.mean() <= 2.5  # the mean of a few says nothing
 
 
 @settings(max_examples=60, deadline=None)
