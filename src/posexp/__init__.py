@@ -1,10 +1,10 @@
 """Pose extraction from video with experiment tracking.
 
 ``extract(video, model)`` gives the poses of one video; ``run(overrides)`` does the same and logs an
-MLflow run; ``load(run_id)`` brings a run back. ``evaluate(poses, truth)`` says how far it is from
-ground truth, ``compare(runs)`` where runs differ. In notebooks ``CompareRuns()`` and
-``RunView(run)`` show them, and ``%load_ext posexp`` brings ``%posexp``. Heavy libraries are
-imported when they are used.
+MLflow run, ``sweep(overrides)`` many, and ``load(run_id)`` brings a run back. ``evaluate(poses,
+truth)`` says how far it is from ground truth, ``compare(runs)`` where runs differ. In notebooks
+``CompareRuns()`` and ``RunView(run)`` show them, and ``%load_ext posexp`` brings ``%posexp``. Heavy
+libraries are imported when they are used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posexp.app import load_run as load
-    from posexp.app import run
+    from posexp.app import rerun, run
+    from posexp.batch import Sweep, sweep
     from posexp.comparison import Comparison, compare
     from posexp.errors import PosexpError
     from posexp.evaluation import Evaluation, evaluate
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "extract": ("posexp.extraction", "extract"),
     "run": ("posexp.app", "run"),
+    "rerun": ("posexp.app", "rerun"),
+    "sweep": ("posexp.batch", "sweep"),
+    "Sweep": ("posexp.batch", "Sweep"),
     "load": ("posexp.app", "load_run"),
     "evaluate": ("posexp.evaluation", "evaluate"),
     "compare": ("posexp.comparison", "compare"),
@@ -50,8 +54,8 @@ _HOMES = {
 
 __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "CompareRuns", "Comparison", "Evaluation", "GroundTruth",
-    "PoseSequence", "PosexpError", "Run", "RunView", "Skeleton", "compare", "evaluate", "extract",
-    "load", "load_ipython_extension", "read_truth", "run",
+    "PoseSequence", "PosexpError", "Run", "RunView", "Skeleton", "Sweep", "compare", "evaluate",
+    "extract", "load", "load_ipython_extension", "read_truth", "rerun", "run", "sweep",
 ]  # fmt: skip
 
 

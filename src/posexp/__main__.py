@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from posexp.errors import ConfigError, PosexpError
 
 if TYPE_CHECKING:
+    from posexp.batch import Sweep
     from posexp.comparison import Comparison
     from posexp.tracking import Run
 
@@ -20,10 +21,12 @@ HELP = """\
 posexp: what did each pose model see, how sure was it, and which should I use?
 
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
+  python -m posexp -m [key=a,b ...]    every variant on every video: a sweep, one run for each
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
+  python -m posexp rerun run=last      repeat a run; are the keypoints the same?
   python -m posexp sync [key=value]    log results that are waiting for a server
 
 Examples
@@ -32,6 +35,7 @@ Examples
   python -m posexp model=thunder video="my clip (1).mp4" video.start=2.5 video.stop=30
   python -m posexp model=mlkit model.complexity=lite video=~/films/clip.mov
   python -m posexp model=lightning model.weights=movenet.tflite video=clip.mp4 overlay=none
+  python -m posexp -m model=lightning,mlkit video=clips/  a folder; also clips/**/*.mp4, list.csv
   python -m posexp evaluate run=last truth=labels.csv    COCO, DeepLabCut, wide CSV, our tables
 
 Which model                  (files in conf/model explain every key)
@@ -53,6 +57,13 @@ What is written              keypoints.joints=body|all   keypoints.confidence_th
                              overlay.confidence_threshold=0.3   overlay.trail=0 (frames)
   tracking=local             tracking.folder=mlruns   tracking.uri=http://server:5000
                              tracking.experiment=posexp   tracking.run_name
+
+Many videos                  a sweep does what is missing; the same command goes on with it
+  video                      folder, glob, .txt, .csv (column video; the others become tags)
+  launcher=basic             one after another
+  launcher=joblib            launcher.jobs=-1   clips at once on this machine
+  launcher=submitit          SLURM: launcher.jobs, cpus, memory_gb, minutes, partition, account
+  force=true                 again, also what is finished       tracking.sweep   its name
 
 Options
   -h, --help     this text           -v, --verbose   errors with their full traceback
@@ -138,6 +149,8 @@ def own_keys(
 
 
 def _dispatch(arguments: list[str]) -> int:
+    from posexp import study
+
     command = arguments[0] if arguments and "=" not in arguments[0] else "run"
     if command == "ui":
         return _ui(arguments[1:])
@@ -149,8 +162,10 @@ def _dispatch(arguments: list[str]) -> int:
         return _evaluate(arguments[1:])
     if command == "--cfg":
         return _show_config(arguments[1:])
-    if any(a in ("-m", "--multirun") for a in arguments):
-        raise ConfigError("-m", "sweeps over several values are not supported", "Run once for each")
+    if command == "rerun":
+        return _rerun(arguments[1:])
+    if study.is_batch(arguments):
+        return _sweep(study.sweep_arguments(arguments))
     if command.startswith("-"):
         raise ConfigError(command, "no such option", "`python -m posexp --help` shows them")
 
@@ -158,6 +173,59 @@ def _dispatch(arguments: list[str]) -> int:
 
     _summarize(run(arguments, progress=True))
     return 0
+
+
+def _sweep(arguments: list[str]) -> int:
+    from posexp.batch import sweep
+
+    result = sweep(arguments, progress=True)
+    _summarize_sweep(result)
+    return 0 if result.failed.empty else 1
+
+
+def _summarize_sweep(result: Sweep) -> None:
+    """Counts and figures by variant, then what failed and why."""
+    table = result.table
+    counts = table["status"].value_counts()
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    print(f"\nsweep {result.name}: {len(table)} jobs: {said}\n")
+    rows = table.groupby("model", sort=False).agg(
+        videos=("video", "nunique"), runs=("run", "count"), tracked=("tracked", "mean"),
+        confidence=("confidence", "mean"), jitter=("jitter_torso", "mean"),
+        error=("error_px", "mean"),
+    )  # fmt: skip
+    print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
+          f"{'jitter / torso':>16}{'error':>11}")  # fmt: skip
+    for model, row in rows.iterrows():
+        error = f"{row['error']:.2f} px" if row["error"] == row["error"] else "-"
+        print(
+            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{row['tracked']:>10.1%}"
+            f"{row['confidence']:>12.3f}{row['jitter']:>16.2%}{error:>11}"
+        )
+    failed = result.failed
+    if not failed.empty:
+        print("\nnot finished; the same command does these again:")
+    for _, row in failed.iterrows():
+        print(f"  {row['model']:<12}{row['problem'] or row['status']}")
+    print(f"\nTable     {result.path}")
+    print(f"Compare   python -m posexp compare sweep={result.name}")
+
+
+def _rerun(arguments: list[str]) -> int:
+    from posexp.app import rerun
+    from posexp.config import load_config
+
+    own, others = own_keys(arguments, {"run": "last"}, "python -m posexp rerun run=last")
+    settings = load_config(others)[0].tracking
+    again = rerun(str(own["run"]), settings, progress=True)
+    frames = f"{len(again.second.poses())} frames"
+    if again.identical:
+        print(f"{again.first.name}: the keypoints are identical, bit for bit, in {frames}")
+    else:
+        apart = f"{again.largest_px:.3g} px" if again.largest_px == again.largest_px else "frames"
+        print(f"{again.first.name}: the keypoints differ, by at most {apart}, in {frames}")
+    print(f"Run page  {again.second.page}")
+    return 0 if again.identical else 1
 
 
 def _show_config(arguments: list[str]) -> int:
@@ -208,16 +276,19 @@ def _ui(arguments: list[str]) -> int:
 def _sync(arguments: list[str]) -> int:
     from posexp import tracking
     from posexp.config import load_config
+    from posexp.job import log_waiting, recover
 
     settings = load_config(arguments)[0].tracking
-    waiting = tracking.pending(settings)
-    if not waiting:
+    if not tracking.pending_folder(settings).is_dir():
         print("Nothing is waiting to be logged")
         return 0
     store = tracking.open_store(settings)
-    for folder in waiting:
-        run = tracking.log_record(store, folder)
+    recovered = recover(settings, store)
+    runs = log_waiting(settings, store, every=True)
+    for run in runs:
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
+    if not (runs or recovered):
+        print("Nothing is waiting to be logged")
     return 0
 
 

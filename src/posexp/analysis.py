@@ -17,8 +17,9 @@ from posexp.comparison_report import disagreement_pictures, write_comparison
 from posexp.errors import ConfigError
 from posexp.evaluation import Evaluation, evaluate
 from posexp.overlay import WorstFrames
+from posexp.pending import RunRecord
 from posexp.poses import FramePose, PoseSequence
-from posexp.tracking import Run, RunRecord, Store
+from posexp.tracking import Run, Store
 from posexp.truth import read_truth, truth_beside
 from posexp.video import VideoSource
 from posexp.weights import sha256_of

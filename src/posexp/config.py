@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from posexp.errors import ConfigError, check_choice, check_range
 from posexp.estimators.mlkit import MlkitOptions
 from posexp.estimators.movenet import MoveNetOptions
+from posexp.launcher_settings import BasicLauncher, JoblibLauncher, SubmititLauncher
 from posexp.overlay import OverlaySettings
 from posexp.tracking import TrackingSettings
 from posexp.video import check_span
@@ -32,11 +33,17 @@ TEXT_KEYS = {
     "tracking.uri": "tracking.uri",
     "tracking.experiment": "tracking.experiment",
     "tracking.run_name": "tracking.run_name",
+    "tracking.sweep": "tracking.sweep",
+    "launcher.partition": "launcher.partition",
+    "launcher.account": "launcher.account",
 }
 """Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
 
 
-_NULLABLE = ("video.path", "model.weights", "tracking.uri", "tracking.run_name")
+_NULLABLE = (
+    "video.path", "model.weights", "tracking.uri", "tracking.run_name", "tracking.sweep",
+    "launcher.partition", "launcher.account",
+)  # fmt: skip
 
 
 @dataclass
@@ -65,13 +72,18 @@ class KeypointSettings:
 
 @dataclass
 class Config:
-    """The whole configuration; `model` is MoveNetOptions or MlkitOptions."""
+    """The whole configuration.
+
+    `model` is MoveNetOptions or MlkitOptions; `launcher` is a class of `launcher_settings`.
+    """
 
     model: Any = MISSING
     video: VideoSettings = field(default_factory=VideoSettings)
     keypoints: KeypointSettings = field(default_factory=KeypointSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    launcher: Any = MISSING
+    force: bool = False
 
 
 def conf_folder() -> Path:
@@ -121,6 +133,33 @@ def load_config(overrides: Sequence[str] = ()) -> tuple[Config, dict[str, Any]]:
     return checked, {str(key): value for key, value in plain.items()}
 
 
+def grid(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of every job of a sweep: values with commas, in Hydra's grammar, multiplied.
+
+    Paths and names (`TEXT_KEYS`) are taken as typed, commas and all.
+
+    Raises
+    ------
+    ConfigError
+        For a value that cannot be read.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    texts = [a for a in overrides if a.partition("=")[0] in TEXT_KEYS]
+    others = [a for a in overrides if a not in texts]
+    try:
+        parsed = OverridesParser.create().parse_overrides(others)
+        (jobs,) = BasicSweeper.split_arguments(parsed, None)
+    except HydraException as error:
+        for argument in others:
+            key, equals, value = argument.partition("=")
+            if not equals:
+                _split([argument])
+            _check_grammar(key, value)
+        raise ConfigError("configuration", _reason(error)) from error
+    return [[*job, *texts] for job in jobs]
+
+
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Dotted names to short text, for MLflow's parameters; ``model.name`` is ``model``."""
     flat: dict[str, str] = {}
@@ -156,6 +195,9 @@ def _register_schemas() -> None:
     store.store(group="model", name="mlkit_schema", node=MlkitOptions)
     store.store(group="overlay", name="overlay_schema", node=OverlaySettings)
     store.store(group="tracking", name="tracking_schema", node=TrackingSettings)
+    store.store(group="launcher", name="basic_launcher_schema", node=BasicLauncher)
+    store.store(group="launcher", name="joblib_launcher_schema", node=JoblibLauncher)
+    store.store(group="launcher", name="submitit_launcher_schema", node=SubmititLauncher)
 
 
 def _compose(overrides: list[str]) -> Any:
@@ -207,7 +249,7 @@ def _check_groups(overrides: list[str]) -> None:
             if "," in choice:
                 raise ConfigError(
                     group, f"expected one of {', '.join(choices)}, got several ({choice})",
-                    "Run once for each",
+                    f"For each of them: python -m posexp -m {group}={choice}",
                 )  # fmt: skip
             near = difflib.get_close_matches(choice, choices, n=1)
             hint = f"Did you mean {group}={near[0]}?" if near else ""
@@ -242,17 +284,14 @@ def _unknown_key(key: str, overrides: list[str]) -> ConfigError:
 
 def _explain(error: Exception, overrides: list[str]) -> ConfigError:
     """One line for what Hydra or OmegaConf found wrong with one of the overrides."""
-    parser = OverridesParser.create()
     base = _known_keys()
     chosen = dict(argument.partition("=")[::2] for argument in overrides).get("model", "mlkit")
     for argument in overrides:
         key, _, value = argument.partition("=")
         try:
-            parser.parse_override(argument)
-        except HydraException:
-            return ConfigError(
-                key, f"cannot read the value {value!r}", f"Quote it: '{key}=\"{value}\"'"
-            )
+            _check_grammar(key, value)
+        except ConfigError as unreadable:
+            return unreadable
         if key in _groups() or key in base[chosen]:
             try:
                 others = [a for a in (f"model={chosen}", argument) if a.partition("=")[0] != key]
@@ -262,6 +301,16 @@ def _explain(error: Exception, overrides: list[str]) -> ConfigError:
         else:
             return _unknown_key(key, overrides)
     return ConfigError("configuration", _reason(error))
+
+
+def _check_grammar(key: str, value: str) -> None:
+    """Raise ConfigError for a value that Hydra cannot read."""
+    try:
+        OverridesParser.create().parse_override(f"{key}={value}")
+    except HydraException as error:
+        raise ConfigError(
+            key, f"cannot read the value {value!r}", f"Quote it: '{key}=\"{value}\"'"
+        ) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class PosexpError(Exception):
     """A problem with the input or its surroundings that the user can put right.
@@ -44,6 +46,17 @@ class TableError(PosexpError):
 
 class TrackingError(PosexpError):
     """The MLflow store, or the folder of results."""
+
+
+def printable(text: object) -> str:
+    """Text as any terminal, database or page takes it.
+
+    Control characters and bytes that are no UTF-8, both possible in names of files, are escaped.
+    """
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cs") else c
+        for c in str(text)
+    )
 
 
 def check_range(

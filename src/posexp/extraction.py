@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from posexp.errors import printable
 from posexp.estimators import Estimator, load, options_for
 from posexp.poses import FramePose, PoseSequence
 from posexp.video import Frame, VideoSource
+
+_BLOCK = 1000  # frames
 
 
 class Sink(Protocol):
@@ -40,11 +43,18 @@ class Extraction:
         self, source: VideoSource, estimator: Estimator, sinks: Sequence[Sink] = ()
     ) -> None:
         self._source, self._estimator, self._sinks = source, estimator, sinks
-        self._poses: list[FramePose] = []
+        self._recent: list[FramePose] = []
+        self._blocks: list[PoseSequence] = []
         self._broken = False
 
-    def run(self, progress: bool = False) -> None:
-        """Go through the whole video; VideoError for input that cannot be gone through."""
+    def run(self, report: Callable[[int, int | None], None] | None = None) -> None:
+        """Go through the whole video; VideoError for input that cannot be gone through.
+
+        Parameters
+        ----------
+        report : callable, optional
+            Told the frames done and the frames expected, None where that is unknown.
+        """
         waiting: deque[Frame] = deque()
         handed: deque[Future[None]] = deque()
 
@@ -55,16 +65,16 @@ class Extraction:
 
         # The sinks draw and encode in a thread of their own, a frame behind the model.
         with (
-            _bar(self._source, self._estimator.name, progress) as bar,
             closing(self._estimator.estimate(frames())) as estimated,
             ThreadPoolExecutor(1, "posexp-sinks") as pool,
         ):
             for pose in estimated:
-                self._poses.append(pose)
+                self._keep(pose)
                 handed.append(pool.submit(self._hand_over, waiting.popleft(), pose))
                 if len(handed) > 1:
                     handed.popleft().result()
-                bar.update()
+                if report is not None:
+                    report(len(self), self._source.expected_frames)
             while handed:
                 handed.popleft().result()
 
@@ -78,17 +88,28 @@ class Extraction:
             self._broken = True
             raise
 
+    def _keep(self, pose: FramePose) -> None:
+        """As arrays, of which an hour takes a fraction of what as many small objects do."""
+        self._recent.append(pose)
+        if len(self._recent) == _BLOCK:
+            self._blocks.append(self._stacked())
+            self._recent = []
+
+    def _stacked(self) -> PoseSequence:
+        info = self._source.info
+        return PoseSequence.from_frames(
+            self._recent, self._estimator.skeleton, info.width, info.height,
+            source=printable(info.path), model=self._estimator.name,
+            confidence_meaning=self._estimator.confidence_meaning,
+        )  # fmt: skip
+
     def __len__(self) -> int:
-        return len(self._poses)
+        return _BLOCK * len(self._blocks) + len(self._recent)
 
     def poses(self) -> PoseSequence:
         """What has been extracted so far."""
-        info = self._source.info
-        return PoseSequence.from_frames(
-            self._poses, self._estimator.skeleton, info.width, info.height,
-            source=str(info.path), model=self._estimator.name,
-            confidence_meaning=self._estimator.confidence_meaning,
-        )  # fmt: skip
+        last = [self._stacked()] if self._recent or not self._blocks else []
+        return PoseSequence.joined([*self._blocks, *last])
 
 
 def extract(
@@ -128,15 +149,30 @@ def extract(
     """
     source = VideoSource(Path(video), start, stop)
     extraction = Extraction(source, load(options_for(model, **options)))
-    extraction.run(progress)
+    with progress_bar(f"{model}: {source.path.name}", progress) as report:
+        extraction.run(report)
     return extraction.poses()
 
 
-def _bar(source: VideoSource, label: str, wanted: bool) -> Any:
+@contextmanager
+def progress_bar(
+    label: str, wanted: bool = True, position: int | None = None
+) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar of frames, and the function that moves it; none where nobody looks."""
     from tqdm.auto import tqdm
 
-    notebook = "ipykernel" in sys.modules
-    return tqdm(
-        total=source.expected_frames, desc=f"{label}: {source.path.name}", unit=" frames",
-        disable=not wanted or not (notebook or sys.stderr.isatty()), dynamic_ncols=True,
-    )  # fmt: skip
+    with tqdm(
+        desc=printable(label), unit=" frames", disable=not wanted or not watched(),
+        dynamic_ncols=True, position=position, leave=position is None,
+    ) as bar:  # fmt: skip
+
+        def report(done: int, expected: int | None) -> None:
+            bar.total = expected
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def watched() -> bool:
+    """Whether a progress bar has somebody to look at it."""
+    return "ipykernel" in sys.modules or sys.stderr.isatty()

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from posexp.errors import PosexpError
 
 if TYPE_CHECKING:
+    from posexp.batch import Sweep
     from posexp.tracking import Run
 
 
-def posexp(line: str) -> Run | None:
-    """Extract the poses of a video, log an MLflow run, and return it.
+def posexp(line: str) -> Run | Sweep | None:
+    """Extract the poses of a video, log an MLflow run, and return it; or a sweep of many.
 
     ``%posexp model=mlkit video=clip.mp4`` takes what ``python -m posexp`` takes::
 
@@ -25,12 +26,15 @@ def posexp(line: str) -> Run | None:
         %posexp model=lightning video="my clip.mp4"    MoveNet Lightning
         %posexp model=thunder video={path}             a Python variable
         run = %posexp model=mlkit video=clip.mp4       keep the run
+        sweep = %posexp -m model=lightning,mlkit video=clips/    every variant on every video
 
     Groups and keys: model=mlkit|lightning|thunder, model.mode, model.complexity, model.weights,
     model.crop.*, video, video.start, video.stop, keypoints.joints, overlay=standard|none,
     overlay.height, tracking.folder, tracking.uri, tracking.experiment, tracking.run_name.
     """
+    from posexp import study
     from posexp.app import run
+    from posexp.batch import sweep
 
     try:
         arguments = shlex.split(line)
@@ -39,6 +43,8 @@ def posexp(line: str) -> Run | None:
         return None
     try:
         with _native_messages_off():
+            if study.is_batch(arguments):
+                return sweep(study.sweep_arguments(arguments), progress=True)
             return run(arguments, progress=True)
     except PosexpError as error:
         print(f"posexp: {error}", file=sys.stderr)

@@ -167,6 +167,15 @@ class PoseSequence:
         return replace(self, **arrays)
 
     @classmethod
+    def joined(cls, parts: Sequence[PoseSequence]) -> PoseSequence:
+        """One sequence of parts that follow each other; all else as in the first."""
+        arrays: dict[str, Any] = {}
+        for name in _ARRAYS:
+            values = [getattr(part, name) for part in parts]
+            arrays[name] = None if values[0] is None else np.concatenate(values)
+        return replace(parts[0], **arrays)
+
+    @classmethod
     def from_frames(
         cls, poses: Sequence[FramePose], skeleton: Skeleton, width: int, height: int, **about: Any
     ) -> PoseSequence:

@@ -6,10 +6,10 @@ import contextlib
 import html
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,12 +18,12 @@ from urllib.request import url2pathname
 import numpy as np
 
 from posexp.errors import ConfigError, TrackingError
+from posexp.pending import ResultFolder, RunRecord
 from posexp.poses import PoseSequence
 
 SERIES_POINTS = 3000
 """Points of a per-frame series that are logged; longer videos are thinned evenly."""
 
-RECORD = "run.json"
 # MLflow would retry for minutes, look up an outside host, and talk a lot.
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -35,6 +35,7 @@ _ENVIRONMENT = {
 }
 
 _BATCH = 1000  # metrics that MLflow takes in one request
+_KEY = "posexp.key"  # of a run, known before MLflow has given it an id
 
 
 @dataclass
@@ -51,63 +52,22 @@ class TrackingSettings:
         MLflow experiment.
     run_name : str, optional
         Name of the run; model and video by default.
+    sweep : str, optional
+        What the runs of several videos or variants have in common, the tag ``posexp.sweep``; by
+        default made of what ``video=`` names.
     """
 
     uri: str | None = None
     folder: str = "mlruns"
     experiment: str = "posexp"
     run_name: str | None = None
+    sweep: str | None = None
 
 
-@dataclass
-class RunRecord:
-    """All that one run logs besides its files; kept as run.json until it is in MLflow.
-
-    Parameters
-    ----------
-    name, experiment : str
-        Of the run.
-    params, tags : dict
-        Flat, str to str.
-    metrics : dict
-        Name to value.
-    steps : list of int
-        Frames of the series.
-    series : dict
-        Name to a value per step.
-    dataset : dict
-        ``name, digest, source`` of the video.
-    status : {"RUNNING", "FINISHED", "FAILED", "KILLED"}
-        As MLflow has it.
-    start_ms, end_ms : int
-        ms since 1970.
-    run_id : str, optional
-        In MLflow, once it is there.
-    """
-
-    name: str
-    experiment: str
-    params: dict[str, str]
-    tags: dict[str, str]
-    dataset: dict[str, str]
-    metrics: dict[str, float] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    series: dict[str, list[float]] = field(default_factory=dict)
-    status: str = "RUNNING"
-    start_ms: int = field(default_factory=lambda: int(time.time() * 1000))
-    end_ms: int | None = None
-    run_id: str | None = None
-
-    def add_series(self, poses: PoseSequence, series: dict[str, Any]) -> None:
-        """Take per-frame series, thinned to `SERIES_POINTS`."""
-        self.steps, values = thinned(poses, series)
-        self.series |= values
-
-    def save(self, folder: Path) -> None:
-        """Write run.json, whole or not at all."""
-        part = folder / (RECORD + ".part")
-        part.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(folder / RECORD)
+def add_series(record: RunRecord, poses: PoseSequence, series: dict[str, Any]) -> None:
+    """Give a record per-frame series, thinned to `SERIES_POINTS`."""
+    record.steps, values = thinned(poses, series)
+    record.series |= values
 
 
 def thinned(
@@ -251,17 +211,35 @@ class Store:
         # Without the workflow type a new browser lands on a page that shows no runs.
         return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?workflowType=machine_learning"
 
-    def start(self, record: RunRecord) -> None:
-        """Create the run, so that the UI shows it as running."""
+    def prepare(self, experiment: str) -> None:
+        """Make the experiment before many processes want it at once."""
+        with self._answering():
+            self._experiment(experiment)
+
+    def start(self, record: RunRecord, again: bool = False) -> None:
+        """Create the run, so that the UI shows it as running.
+
+        Parameters
+        ----------
+        record : RunRecord
+            Gets the run's id.
+        again : bool
+            It may have been created before, by a process that died; then that run is taken.
+        """
+        from mlflow.entities import Dataset, DatasetInput, Param
+
         with self._answering():
             client = self._client
             experiment = self._experiment(record.experiment)
-            run = client.create_run(
-                experiment, start_time=record.start_ms, tags=record.tags, run_name=record.name
-            )
-            record.run_id = run.info.run_id
-            from mlflow.entities import Dataset, DatasetInput, Param
-
+            if again and record.run_id is None:
+                known = self._search(_tagged({_KEY: record.key}), 1)
+                record.run_id = known[0].info.run_id if known else None
+            if record.run_id is None:
+                tags = {**record.tags, _KEY: record.key}
+                run = client.create_run(
+                    experiment, start_time=record.start_ms, tags=tags, run_name=record.name
+                )
+                record.run_id = run.info.run_id
             client.log_batch(
                 record.run_id, params=[Param(key, value) for key, value in record.params.items()]
             )
@@ -269,28 +247,49 @@ class Store:
             dataset = Dataset(record.dataset["name"], record.dataset["digest"], "local", source)
             client.log_inputs(record.run_id, [DatasetInput(dataset)])
 
-    def finish(self, record: RunRecord, folder: Path) -> Run:
-        """Log figures and files, and close the run."""
+    def finish(self, record: RunRecord, folder: Path, again: bool = False) -> Run:
+        """Log figures and files, and close the run; `again` when that may have been begun before.
+
+        In a sweep there is one run per job: it replaces older ones of the same fingerprint that
+        did not finish and, when it did, those that did too. MLflow keeps them as deleted.
+        """
         with self._answering():
             from mlflow.entities import RunTag
 
             client, run_id = self._client, str(record.run_id)
-            stamp = record.end_ms or int(time.time() * 1000)
+            stamp = record.end_ms or record.start_ms
             self._log_metrics(run_id, record.metrics, record.steps, record.series, stamp)
             # Tags once more: some are known only at the end.
             client.log_batch(run_id, tags=[RunTag(k, v) for k, v in record.tags.items()])
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
+            there = self._pictures(run_id) if again else set()
             for table in sorted((folder / "artifacts" / "tables").glob("*.csv")):
                 # For MLflow's evaluation view, which lays tables of several runs side by side.
                 client.log_table(run_id, _read_table(table), f"tables/{table.stem}.json")
             for picture in sorted((folder / "images").glob("*.png")):
-                image = _read_image(picture)
-                client.log_image(
-                    run_id, image, key="overlay", step=int(picture.stem), synchronous=True
-                )
+                if int(picture.stem) not in there:
+                    client.log_image(
+                        run_id, _read_image(picture), key="overlay", step=int(picture.stem),
+                        synchronous=True,
+                    )  # fmt: skip
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
+            if record.job is not None:
+                self._replace_older(record)
             return self.run(run_id)
+
+    def _pictures(self, run_id: str) -> set[int]:
+        """Steps of the pictures that are logged; their names say them."""
+        names = [file.path for file in self._client.list_artifacts(run_id, "images")]
+        steps = [re.search(r"[%+]step[%+](\d+)[%+]", name) for name in names]
+        return {int(step[1]) for step in steps if step}
+
+    def _replace_older(self, record: RunRecord) -> None:
+        same = {key: record.tags[key] for key in ("posexp.sweep", "posexp.fingerprint")}
+        replaced = {"FAILED", "KILLED"} | ({"FINISHED"} & {record.status})
+        for other in self._search(_tagged(same)):
+            if other.info.run_id != record.run_id and other.info.status in replaced:
+                self._client.delete_run(other.info.run_id)
 
     def add(
         self,
@@ -340,7 +339,8 @@ class Store:
             if run_id == "last":
                 found = self._search("tags.video LIKE '%'", 1)
             else:
-                found = [run for run in self._search("") if run.info.run_id.startswith(run_id)]
+                prefix = re.sub(r"[^0-9a-zA-Z]", "", run_id) or "-"
+                found = self._search(f"attributes.run_id LIKE '{prefix}%'", 2)
         if len(found) != 1:
             raise TrackingError(
                 f"run {run_id}", f"expected one run in {self.uri}, found {len(found) or 'none'}",
@@ -348,20 +348,40 @@ class Store:
             )  # fmt: skip
         return self._run(found[0])
 
-    def search(self, tags: dict[str, str], most: int = 1000) -> list[Run]:
-        """Runs of extractions that have all these tags, newest first."""
-        parts = ["tags.video LIKE '%'"]
-        parts += [f"tags.`{key}` = '{_plain(value)}'" for key, value in tags.items()]
-        with self._answering():
-            return [self._run(run) for run in self._search(" AND ".join(parts), most)]
+    def search(
+        self, tags: dict[str, str], most: int | None = 1000, condition: str = ""
+    ) -> list[Run]:
+        """Runs of extractions that have all these tags, newest first.
 
-    def _search(self, filter_string: str, most: int = 1000) -> list[Any]:
+        Parameters
+        ----------
+        tags : dict
+            Name to value.
+        most : int, optional
+            How many, at most; None for all.
+        condition : str
+            More of MLflow's filter language, such as ``status = 'FINISHED'``.
+        """
+        parts = ["tags.video LIKE '%'", *([_tagged(tags)] if tags else []), condition]
+        with self._answering():
+            return [self._run(run) for run in self._search(" AND ".join(filter(None, parts)), most)]
+
+    def _search(self, filter_string: str, most: int | None = None) -> list[Any]:
+        """The newest `most` runs, or all, page by page."""
         client = self._client
         experiments = [e.experiment_id for e in client.search_experiments()]
-        order = ["attributes.start_time DESC"]
-        return list(
-            client.search_runs(experiments, filter_string, order_by=order, max_results=most)
-        )
+        found: list[Any] = []
+        token = None
+        while True:
+            size = min(1000, most - len(found)) if most else 1000
+            page = client.search_runs(
+                experiments, filter_string, max_results=size, page_token=token,
+                order_by=["attributes.start_time DESC"],
+            )  # fmt: skip
+            found += page
+            token = page.token
+            if not token or (most and len(found) >= most):
+                return found
 
     def _run(self, run: Any) -> Run:
         info, data = run.info, run.data
@@ -375,19 +395,26 @@ class Store:
         )  # fmt: skip
 
     def _experiment(self, name: str) -> str:
+        """The experiment's id; it is made when there is none yet, perhaps by two at once."""
+        from mlflow.exceptions import MlflowException
+
         client = self._client
         known = client.get_experiment_by_name(name)
-        if known is not None:
-            if known.lifecycle_stage == "deleted":
-                raise TrackingError(
-                    "tracking.experiment", f"{name!r} was deleted in MLflow",
-                    "Restore it there, or choose another name",
-                )  # fmt: skip
-            return str(known.experiment_id)
-        if is_server(self.uri):
-            return str(client.create_experiment(name))
-        folder = self.folder.resolve() / "artifacts" / _ascii(name)
-        return str(client.create_experiment(name, artifact_location=folder.as_uri()))
+        if known is None:
+            folder = self.folder.resolve() / "artifacts" / _ascii(name)
+            location = None if is_server(self.uri) else folder.as_uri()
+            try:
+                return str(client.create_experiment(name, artifact_location=location))
+            except MlflowException:
+                known = client.get_experiment_by_name(name)
+                if known is None:
+                    raise
+        if known.lifecycle_stage == "deleted":
+            raise TrackingError(
+                "tracking.experiment", f"{name!r} was deleted in MLflow",
+                "Restore it there, or choose another name",
+            )  # fmt: skip
+        return str(known.experiment_id)
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
@@ -406,6 +433,12 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def uri_of(settings: TrackingSettings) -> str:
+    """The tracking URI that the settings mean."""
+    uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    return uri or f"sqlite:///{(Path(settings.folder).expanduser() / 'mlflow.db').resolve()}"
+
+
 def open_store(settings: TrackingSettings) -> Store:
     """The store that the settings name, made when it is a local one that does not exist.
 
@@ -419,10 +452,10 @@ def open_store(settings: TrackingSettings) -> Store:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     folder = Path(settings.folder).expanduser()
-    uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    if not uri:
+    uri = uri_of(settings)
+    if not (settings.uri or os.environ.get("MLFLOW_TRACKING_URI")):
         make_folder(folder)
-        uri = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+        _create(uri, folder)
     elif is_server(uri):
         _ask(uri)
     elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
@@ -448,31 +481,35 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def log_record(store: Store, folder: Path, record: RunRecord | None = None) -> Run:
+def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: bool = False) -> Run:
     """Log a folder of results (run.json, artifacts/, images/) and remove it when it is in.
+
+    Parameters
+    ----------
+    store : Store
+        Where to.
+    folder, record : ResultFolder, RunRecord
+        What; this process owns it.
+    again : bool
+        Another process may have begun to log it, and died. Nothing is logged twice.
 
     Raises
     ------
     TrackingError
         When the store stops answering; the folder is kept.
     """
-    record = record or RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
-    if record.run_id is None:
-        store.start(record)
-        record.save(folder)
-    run = store.finish(record, folder)
-    shutil.rmtree(folder)
+    again = again or record.run_id is None
+    if again:
+        store.start(record, again)
+        record.save(folder.path)
+    run = store.finish(record, folder.path, again)
+    folder.remove()
     return run
 
 
-def pending(settings: TrackingSettings) -> list[Path]:
-    """Folders of results that are complete but not in MLflow yet, oldest first."""
-    folder = Path(settings.folder).expanduser() / "pending"
-    found = []
-    for record in sorted(folder.glob(f"*/{RECORD}")):
-        if json.loads(record.read_text(encoding="utf-8"))["status"] != "RUNNING":
-            found.append(record.parent)
-    return found
+def pending_folder(settings: TrackingSettings) -> Path:
+    """Where results wait on their way to MLflow; see `posexp.pending`."""
+    return Path(settings.folder).expanduser() / "pending"
 
 
 def ui_command(store: Store, port: int) -> list[str]:
@@ -484,6 +521,20 @@ def ui_command(store: Store, port: int) -> list[str]:
         "--default-artifact-root", (store.folder.resolve() / "artifacts").as_uri(),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
+
+
+def _create(uri: str, folder: Path) -> None:
+    """Make a local store: of processes that open a new database at once, all but one crash."""
+    from filelock import FileLock
+
+    with FileLock(folder / ".store.lock"):
+        if not (folder / "mlflow.db").exists():
+            try:
+                with Store(uri, folder)._answering():
+                    Store(uri, folder)._client.search_experiments(max_results=1)
+            except TrackingError:  # a half-made database would be taken for a damaged one
+                (folder / "mlflow.db").unlink(missing_ok=True)
+                raise
 
 
 def _ask(uri: str) -> None:
@@ -506,6 +557,10 @@ def _no_answer(uri: str, error: Exception) -> TrackingError:
         uri, f"the MLflow store does not work ({str(error).splitlines()[0][:160]})",
         "Is its folder writable, with space left?",
     )  # fmt: skip
+
+
+def _tagged(tags: dict[str, str]) -> str:
+    return " AND ".join(f"tags.`{key}` = '{_plain(value)}'" for key, value in tags.items())
 
 
 def _plain(value: str) -> str:

@@ -250,6 +250,13 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
         thread.join()
 
 
+def processors() -> int:
+    """How many this process may use; a batch or a cluster gives it a part of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _share_one_heap() -> None:
     """Keep glibc from a heap per thread.
 
@@ -370,6 +377,7 @@ class VideoSource:
             # are missing (as in AVI) are not generated: with B-frames they come out of order.
             return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "-genpts"})
         except (av.FFmpegError, OSError) as error:
+            _check_memory(error)
             raise VideoError(
                 path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
                 "If a player shows it, copy it again or convert it to mp4",
@@ -416,7 +424,8 @@ class VideoSource:
             for packet in self._packets(container, stream):
                 try:
                     pictures = stream.decode(packet)
-                except (av.FFmpegError, OSError):
+                except (av.FFmpegError, OSError) as error:
+                    _check_memory(error)  # then the packet is not to blame
                     skipped += 1
                     continue
                 for picture in pictures:
@@ -439,6 +448,7 @@ class VideoSource:
             except StopIteration:
                 return
             except (av.FFmpegError, OSError) as error:
+                _check_memory(error)
                 self.warnings.append(f"reading stopped before the end ({_why(error)})")
                 yield None
                 return
@@ -572,6 +582,11 @@ def writing_failed(path: Path, error: Exception) -> VideoError:
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     remedy = "Free some space there" if full else "Check that the folder can be written to"
     return VideoError(path, f"could not be written ({_why(error)})", remedy)
+
+
+def _check_memory(error: Exception) -> None:
+    if getattr(error, "errno", None) == errno.ENOMEM:
+        raise MemoryError(str(error)) from error
 
 
 def _why(error: Exception) -> str:

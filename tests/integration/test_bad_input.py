@@ -126,10 +126,6 @@ def test_missing_folder_is_named(cli: Cli) -> None:
     cli("video=films/clip.mp4").fails_with(1, "films/clip.mp4", "folder films does not exist")
 
 
-def folder(path: Path) -> None:
-    path.mkdir()
-
-
 def text(path: Path) -> None:
     path.write_text("frame,time\n0,0.0\n" * 100)
 
@@ -148,7 +144,6 @@ def audio_only(path: Path) -> None:
 
 
 NO_VIDEO = {
-    "clip.d": (folder, "got a folder", "Name one file"),
     "text.mp4": (text, "cannot be read", "convert it to mp4"),
     "empty.mp4": (empty, "got an empty file", "Copy it again"),
     "cut.mp4": (cut_without_index, "cannot be read", "copy it again"),
@@ -162,6 +157,12 @@ def test_what_is_no_video_is_refused(name: str, cli: Cli, tmp_path: Path) -> Non
     make, *fragments = NO_VIDEO[name]
     make(tmp_path / name)
     cli(f"video={name}").fails_with(1, f"posexp: {name}: ", *fragments)
+
+
+def test_a_folder_without_videos(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "notes.txt").touch()
+    cli("video=clips").fails_with(2, "video: expected videos in clips, found none", ".mp4")
 
 
 def test_truncated_video_is_used_as_far_as_it_goes(cli: Cli, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     import shutil
 
     from posexp import tracking
-    from posexp.tracking import RunRecord
+    from posexp.pending import RunRecord
 
     store = tracking.open_store(settings)
     sweep = time.strftime("%Y%m%d-%H%M%S")

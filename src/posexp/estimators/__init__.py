@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from posexp.errors import ConfigError
+from posexp.estimators import mlkit, movenet
 from posexp.estimators.mlkit import MlkitOptions
 from posexp.estimators.movenet import MoveNetOptions
 from posexp.poses import FramePose
@@ -55,13 +56,20 @@ def load(options: Options) -> Estimator:
     ModelError
         When its weights cannot be had or are of another kind.
     """
+    return mlkit.Mlkit(options) if isinstance(options, MlkitOptions) else movenet.MoveNet(options)
+
+
+def find_weights(options: Options) -> ModelFile:
+    """The model file that `options` name, downloaded if need be, without loading it.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be had.
+    """
     if isinstance(options, MlkitOptions):
-        from posexp.estimators.mlkit import Mlkit
-
-        return Mlkit(options)
-    from posexp.estimators.movenet import MoveNet
-
-    return MoveNet(options)
+        return mlkit.find_weights(options)
+    return movenet.find_weights(options)
 
 
 def options_for(model: str, **options: object) -> Options:

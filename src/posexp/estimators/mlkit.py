@@ -50,6 +50,11 @@ class MlkitOptions:
             check_range(f"model.{key}", getattr(self, key), 0, 1)
 
 
+def find_weights(options: MlkitOptions) -> weight_files.ModelFile:
+    """The model file, unpacked or downloaded if need be; ModelError when it cannot be had."""
+    return weight_files.blazepose(options.complexity, options.weights)
+
+
 class Mlkit:
     """The model, ready to run; see `posexp.estimators.Estimator`."""
 
@@ -58,7 +63,7 @@ class Mlkit:
     confidence_meaning = "in-frame likelihood (BlazePose presence)"
 
     def __init__(self, options: MlkitOptions) -> None:
-        self.weights = weight_files.blazepose(options.complexity, options.weights)
+        self.weights = find_weights(options)
         self._options = options
         # A damaged bundle should fail here and not in the middle of a run.
         self._landmarker().close()

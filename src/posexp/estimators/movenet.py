@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from posexp.crop import CropSettings, next_region, sample, to_image, whole_image
 from posexp.errors import ConfigError, ModelError, check_choice, check_range
 from posexp.poses import FramePose
 from posexp.skeleton import COCO17
-from posexp.video import Frame, Image, ahead
+from posexp.video import Frame, Image, ahead, processors
 
 HANDLE = "https://tfhub.dev/google/movenet/singlepose/{}/4"
 
@@ -52,6 +51,11 @@ class MoveNetOptions:
         check_range("model.threads", self.threads, 1, 256)
 
 
+def find_weights(options: MoveNetOptions) -> weight_files.ModelFile:
+    """The model file, downloaded if need be; ModelError when it cannot be had."""
+    return weight_files.movenet(options.weights or HANDLE.format(options.name))
+
+
 class MoveNet:
     """The loaded model; see `posexp.estimators.Estimator`."""
 
@@ -60,7 +64,7 @@ class MoveNet:
 
     def __init__(self, options: MoveNetOptions) -> None:
         self.name = options.name
-        self.weights = weight_files.movenet(options.weights or HANDLE.format(options.name))
+        self.weights = find_weights(options)
         self._crop = options.crop
         if self.weights.path.is_dir():
             if options.threads is not None:
@@ -135,7 +139,7 @@ def _lite_model(file: weight_files.ModelFile, threads: int | None) -> tuple[Pred
 
     try:
         interpreter: Any = Interpreter(
-            model_path=str(file.path), num_threads=threads or min(4, os.cpu_count() or 1)
+            model_path=str(file.path), num_threads=threads or min(4, processors())
         )
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()

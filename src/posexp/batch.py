@@ -1,0 +1,277 @@
+"""Many videos, many variants: the grid of a sweep, what is missing of it, and what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import logging
+import queue
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from posexp import tracking
+from posexp.app import embedded_clip
+from posexp.config import Config, flatten, grid, load_config
+from posexp.errors import PosexpError, TrackingError, VideoError, printable
+from posexp.estimators import find_weights
+from posexp.extraction import progress_bar, watched
+from posexp.job import Job, Report, log_waiting, prepare, recover
+from posexp.launchers import launch
+from posexp.study import Clip, find_clips, sweep_of
+from posexp.tracking import Run, Store, TrackingSettings
+from posexp.weights import sha256_of
+from posexp.workers import Outcome
+
+log = logging.getLogger("posexp")
+
+METRICS = {
+    "tracking/frames": "frames", "tracking/tracked_share": "tracked",
+    "tracking/longest_gap_s": "longest_gap_s", "confidence/mean": "confidence",
+    "jitter/torso": "jitter_torso", "error/mean_px": "error_px", "pck/0.10": "pck_0.10",
+}  # fmt: skip
+"""Of each run, in the table of a sweep."""
+
+GOOD = ("finished", "done before")
+
+
+@dataclass
+class Sweep:
+    """What became of a batch.
+
+    Parameters
+    ----------
+    name : str
+        The tag ``posexp.sweep`` of its runs.
+    table : DataFrame
+        A row per job: the columns of the list, the keys that the grid varies, ``video, model,
+        status, run``, the figures of `METRICS`, ``problem``.
+    path : Path
+        The table as CSV.
+    """
+
+    name: str
+    table: pd.DataFrame
+    path: Path
+
+    def _repr_html_(self) -> str:
+        """For notebooks: its name and its table."""
+        table = self.table.to_html(index=False, na_rep="", float_format="{:.4g}".format)
+        return f"<b>sweep {html.escape(self.name)}</b>{table}"
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of jobs that are not finished, here or by another process."""
+        return self.table[~self.table["status"].isin((*GOOD, "elsewhere"))]
+
+
+@dataclass
+class _Plan:
+    """The jobs of a sweep, and what can be said of some without doing them."""
+
+    name: str
+    config: Config
+    varied: list[str]
+    jobs: list[Job] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
+    """Run every variant on every video, and log a run for each; what is there is not done again.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line after ``-m``: ``["model=lightning,mlkit", "video=clips/"]``. Values
+        with commas make the grid; ``video`` is a file, a folder, a glob, a .txt or .csv list.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    Sweep
+        Its table. Failed jobs are rows of it and raise nothing.
+
+    Raises
+    ------
+    PosexpError
+        For a configuration, list or model that cannot be used, before any job has begun.
+    KeyboardInterrupt
+        After the jobs under way were closed as KILLED; the table so far is written.
+    """
+    plan = _plan(overrides, progress)
+    settings = plan.config.tracking
+    store = _open(settings)
+    folder = Path(settings.folder).expanduser() / "sweeps"
+    recover(settings, store)
+    done = {}
+    if store is not None:
+        log_waiting(settings, store, every=False)
+        done = _done(store, plan.name)
+    missing = []
+    for job in plan.jobs:
+        if job.fingerprint in done and not plan.config.force:
+            plan.rows.append(_row(Outcome(job, "done before", done[job.fingerprint]), plan.varied))
+        else:
+            missing.append(job)
+    unknown: list[Outcome] = []
+    try:
+        with _bars(len(plan.jobs), len(plan.jobs) - len(missing), progress) as (bar, bars):
+            for outcome in launch(missing, plan.config.launcher, folder / "jobs", bars):
+                bar.update()
+                if outcome.status == "unknown":
+                    unknown.append(outcome)
+                else:
+                    plan.rows.append(_row(outcome, plan.varied))
+    finally:
+        logged = _log_again(settings, plan)
+        for outcome in unknown:  # a cluster job that was ended may have finished some of its part
+            run = logged.get(outcome.job.fingerprint)
+            outcome = Outcome(outcome.job, "finished", run) if run else outcome
+            plan.rows.append(_row(outcome, plan.varied))
+        result = _result(plan, folder)
+    return result
+
+
+def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
+    parts = grid(overrides)
+    configs = [load_config(part) for part in parts]
+    first = configs[0][0]
+    video = first.video.path
+    clips = find_clips(video) if video else [Clip(embedded_clip())]
+    name = first.tracking.sweep or sweep_of(video or "embedded", first.tracking.experiment)
+    typed = dict.fromkeys(argument for part in parts for argument in part)
+    keys = [argument.partition("=")[0] for argument in typed]
+    varied = [key for key in dict.fromkeys(keys) if keys.count(key) > 1 and key != "model"]
+    plan = _Plan(name, first, varied)
+    for config, _ in configs:
+        find_weights(config.model)  # downloads, or says so now, before the night
+    digests: dict[Path, str | PosexpError] = {}
+    with progress_bar("reading the videos", progress and len(clips) > 20) as report:
+        for number, clip in enumerate(clips, 1):
+            digests[clip.path] = _digest(clip.path)
+            report(number, len(clips))
+    for config, plain in configs:
+        for clip in clips:
+            digest = digests[clip.path]
+            try:
+                if isinstance(digest, PosexpError):
+                    raise digest
+                plan.jobs.append(prepare(config, plain, clip.path, name, clip.columns, digest))
+            except PosexpError as error:
+                about = _about(clip.columns, clip.path, config, plain, plan.varied)
+                plan.rows.append(
+                    {**about, "fingerprint": "", "status": "failed", "problem": str(error)}
+                )
+    return plan
+
+
+def _digest(path: Path) -> str | PosexpError:
+    try:
+        if path.stat().st_size == 0:
+            return VideoError(path, "expected a video, got an empty file", "Copy it again")
+        return sha256_of(path)
+    except OSError as error:
+        return VideoError(path, f"cannot be read ({error.strerror})", "Check the path")
+
+
+def _open(settings: TrackingSettings) -> Store | None:
+    """The store, made before the first job; None when it does not answer now."""
+    try:
+        store = tracking.open_store(settings)
+        store.prepare(settings.experiment)
+        return store
+    except TrackingError as error:
+        if not tracking.is_server(tracking.uri_of(settings)):
+            raise
+        tracking.make_folder(Path(settings.folder).expanduser())
+        log.warning("%s; going on without it", error.problem)
+        return None
+
+
+def _done(store: Store, name: str) -> dict[str, Run]:
+    """Finished runs of a sweep by fingerprint."""
+    runs = store.search({"posexp.sweep": name}, None, "status = 'FINISHED'")
+    return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
+
+
+def _log_again(settings: TrackingSettings, plan: _Plan) -> dict[str, Run]:
+    """Log what the store did not take during the sweep; all its finished runs."""
+    try:
+        store = tracking.open_store(settings)
+        log_waiting(settings, store, every=False)
+        done = _done(store, plan.name)
+    except TrackingError as error:
+        log.warning("%s; `python -m posexp sync` logs later what waits", error.problem)
+        return {}
+    for row in plan.rows:
+        if row["status"] in ("waiting", "elsewhere") and row["fingerprint"] in done:
+            row.update(_figures(done[row["fingerprint"]]), status="finished", problem="")
+    return done
+
+
+def _row(outcome: Outcome, varied: list[str]) -> dict[str, Any]:
+    job, run = outcome.job, outcome.run
+    return {
+        **_about(job.columns, job.video, job.config, job.plain, varied),
+        "fingerprint": job.fingerprint,
+        "status": outcome.status,
+        **(_figures(run) if run else {}),
+        "problem": outcome.problem,
+    }
+
+
+def _about(
+    columns: dict[str, str], video: Path, config: Config, plain: dict[str, Any], varied: list[str]
+) -> dict[str, Any]:
+    flat = flatten(plain)
+    keys = {key: flat[key] for key in varied if key in flat}
+    return {**columns, **keys, "video": printable(video), "model": config.model.name}
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    figures = {name: run.metrics[key] for key, name in METRICS.items() if key in run.metrics}
+    return {"run": run.id, **figures}
+
+
+def _result(plan: _Plan, folder: Path) -> Sweep:
+    names = dict.fromkeys(name for row in plan.rows for name in row)
+    last = ["video", "model", "status", "run", *METRICS.values(), "problem"]
+    columns = [name for name in names if name not in (*last, "fingerprint")]
+    table = pd.DataFrame(plan.rows, columns=[*columns, *last])
+    table = table.sort_values([*columns, "video", "model"], kind="stable", ignore_index=True)
+    path = folder / f"{plan.name}.csv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False, float_format="%.6g")
+    except OSError as error:
+        log.warning("%s: could not be written (%s)", path, error.strerror)
+    return Sweep(plan.name, table, path)
+
+
+@contextlib.contextmanager
+def _bars(total: int, done: int, progress: bool) -> Iterator[tuple[Any, Any]]:
+    """A bar for the batch and, below it, one for each clip under way."""
+    from tqdm.auto import tqdm
+
+    shown = progress and watched()
+    free: queue.PriorityQueue[int] = queue.PriorityQueue()
+    for place in range(1, total + 1):
+        free.put(place)
+
+    @contextlib.contextmanager
+    def clip(job: Job) -> Iterator[Report]:
+        place = free.get()
+        label = f"{job.config.model.name}: {job.video.name}"
+        with progress_bar(label, shown, place) as report:
+            yield report
+        free.put(place)
+
+    with tqdm(
+        total=total, initial=done, desc="batch", unit=" jobs", disable=not shown,
+        dynamic_ncols=True, position=0,
+    ) as bar:  # fmt: skip
+        yield bar, clip

@@ -1,0 +1,558 @@
+"""One job: one video, one variant, one MLflow run; and what is left of a job that was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from posexp import figures, pending, reports, statistics, tracking
+from posexp.config import Config, flatten
+from posexp.errors import PosexpError, TrackingError, VideoError, printable
+from posexp.estimators import Estimator, find_weights
+from posexp.evaluation import evaluate
+from posexp.extraction import Extraction, Sink
+from posexp.journal import FILE, Journal, read_journal
+from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
+from posexp.pending import ResultFolder, RunRecord
+from posexp.poses import PoseSequence
+from posexp.skeleton import BODY, SKELETONS
+from posexp.tracking import Run, Store
+from posexp.truth import GroundTruth, read_truth, truth_beside
+from posexp.video import VideoSource, writing_failed
+from posexp.weights import sha256_of
+
+log = logging.getLogger("posexp")
+
+Report = Callable[[int, "int | None"], None]
+"""Told the frames done, and the frames expected where that is known."""
+
+_VERSIONS = (
+    "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
+)  # fmt: skip
+_NOT_THE_RESULT = ("tracking", "launcher", "force")
+"""Sections of the configuration that say where and how, and change no keypoint."""
+
+
+class Elsewhere(Exception):
+    """Another process does this job, or has done it and its results wait to be logged."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do, checked; it can be handed to another process.
+
+    Parameters
+    ----------
+    config : Config
+        Checked.
+    plain : dict
+        The same as plain nested values, ``video.path`` filled in.
+    video : Path
+        The file.
+    digest : str
+        Its sha256.
+    stamp : tuple
+        Its size and time of change when that was taken.
+    fingerprint : str
+        sha256 over the contents of video, weights and truth, and the keys that change the result.
+    sweep : str, optional
+        What it is a part of.
+    columns : dict
+        More about the video (participant, session, ...), logged as tags.
+    """
+
+    config: Config
+    plain: dict[str, Any]
+    video: Path
+    digest: str
+    stamp: tuple[int, int]
+    fingerprint: str
+    sweep: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+def prepare(
+    config: Config,
+    plain: dict[str, Any],
+    video: Path,
+    sweep: str | None = None,
+    columns: dict[str, str] | None = None,
+    digest: str | None = None,
+) -> Job:
+    """A job from a checked configuration; reads the video once, for its sha256 (or `digest`).
+
+    Raises
+    ------
+    ModelError
+        When the weights cannot be had.
+    VideoError
+        When the video cannot be read.
+    """
+    plain = {**plain, "video": {**plain["video"], "path": str(video.absolute())}}
+    stamp = _stamp(video)
+    digest = digest or _sha256(video)
+    weights = find_weights(config.model)
+    truth = truth_beside(video)
+    model = {k: v for k, v in plain["model"].items() if k not in ("weights", "threads")}
+    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
+    parts |= {
+        "model": {**model, "weights": weights.sha256},
+        "video": {**plain["video"], "path": digest},
+        "truth": _sha256(truth) if truth else None,
+    }
+    text = json.dumps(parts, sort_keys=True)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    return Job(config, plain, video, digest, stamp, fingerprint, sweep, columns or {})
+
+
+def perform(
+    job: Job,
+    estimator: Estimator,
+    report: Report | None = None,
+    source: VideoSource | None = None,
+    tags: dict[str, str] | None = None,
+) -> Run:
+    """Do a job with the loaded model, and log it.
+
+    Parameters
+    ----------
+    job : Job
+        What.
+    estimator : Estimator
+        The model that its configuration names.
+    report : callable, optional
+        Hears how far it is.
+    source : VideoSource, optional
+        The video, where it has been opened already.
+    tags : dict, optional
+        More tags of the run.
+
+    Raises
+    ------
+    PosexpError
+        With what went wrong; what had been computed is in the run, or in the folder it names.
+    KeyboardInterrupt
+        After the run was closed as KILLED with what had been computed.
+    Elsewhere
+        When another process does the same job of the same sweep.
+    """
+    settings = job.config.video
+    source = source or VideoSource(job.video, settings.start, settings.stop)
+    return _Performance(job, source, estimator, tags or {}).run(report)
+
+
+def recover(
+    settings: tracking.TrackingSettings,
+    store: Store | None,
+    reason: str = "",
+    job: Job | None = None,
+) -> int:
+    """Close the runs whose process died, with the poses that it had written down.
+
+    Parameters
+    ----------
+    settings : TrackingSettings
+        Their folder.
+    store : Store, optional
+        Those meant for it are logged; the others wait for theirs.
+    reason : str
+        Why it died, where that is known: then the run is FAILED, else KILLED.
+    job : Job, optional
+        Only runs of this one.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    only = (job.sweep or "", job.fingerprint) if job else None
+    dead = pending.found(tracking.pending_folder(settings), running=True, job=only)
+    for folder, record in dead:
+        record.status = "FAILED" if reason else "KILLED"
+        record.tags["error"] = reason or "its process was killed"
+        record.end_ms = max(record.start_ms, int(folder.path.stat().st_mtime * 1000))
+        try:
+            _salvage(folder.path, record)
+            record.save(folder.path)
+            if store is not None and record.uri == store.uri:
+                tracking.log_record(store, folder, record, again=True)
+                log.warning("%s: %s; closed as %s", record.name, record.tags["error"],
+                            record.status)  # fmt: skip
+        except (PosexpError, OSError) as error:
+            log.warning("%s: %s", folder.path, error)
+        folder.release()
+    return len(dead)
+
+
+def log_waiting(settings: tracking.TrackingSettings, store: Store, every: bool) -> list[Run]:
+    """Log the results that wait for a store: those meant for this one, or `every`."""
+    runs = []
+    for folder, record in pending.found(tracking.pending_folder(settings), running=False):
+        try:
+            if every or record.uri == store.uri:
+                runs.append(tracking.log_record(store, folder, record, again=True))
+        finally:
+            folder.release()
+    return runs
+
+
+class _Performance:
+    """Results go to a folder first, and from there to MLflow when it answers."""
+
+    def __init__(
+        self, job: Job, source: VideoSource, estimator: Estimator, tags: dict[str, str]
+    ) -> None:
+        config, info = job.config, source.info
+        self._job, self._config = job, config
+        self._source, self._estimator = source, estimator
+        self._began = time.monotonic()
+        path = truth_beside(info.path)
+        self._truth_path = path
+        # Read now, so that a bad file is told before the long part.
+        self._truth = read_truth(path, info.width, info.height) if path else None
+        self._worst = (
+            WorstFrames(self._truth.poses, estimator.skeleton, estimator.name)
+            if self._truth else None
+        )  # fmt: skip
+        self._plain = {k: v for k, v in job.plain.items() if k not in ("launcher", "force")}
+        if getattr(estimator, "input_size", None):
+            size = estimator.input_size  # type: ignore[attr-defined]
+            self._plain["model"] = {**self._plain["model"], "input_size": size}
+        self._store, self._problem = self._open_store()
+        self._record = self._make_record(tags)
+        self._folder = self._claim()
+
+    def run(self, report: Report | None) -> Run:
+        try:
+            if self._done():
+                self._folder.remove()
+                raise Elsewhere
+            return self._run(report)
+        finally:
+            self._folder.release()
+
+    def _run(self, report: Report | None) -> Run:
+        extraction = keys = None
+        error: BaseException | None
+        try:
+            self._start()
+            extraction, overlay, keys, journal = self._extraction()
+            error = self._extract(extraction, overlay, report)
+            journal.close()
+            error = error or self._changed()
+            if len(extraction):
+                self._write_results(extraction.poses(), keys)
+        except (Exception, KeyboardInterrupt) as failure:  # the run must be closed all the same
+            error = failure
+            if isinstance(failure, OSError):
+                error = writing_failed(self._folder.path, failure)
+        error = self._close(error)
+        logged = self._log()
+        if error is not None:
+            raise error
+        return logged
+
+    def _close(self, error: BaseException | None) -> BaseException | None:
+        """Give the record its end; the error, if there is one now."""
+        record, folder = self._record, self._folder.path
+        for warning in self._source.warnings:
+            log.warning("%s: %s", self._source.path, warning)
+        if self._source.warnings:
+            record.tags["video.warnings"] = "; ".join(self._source.warnings)
+        # The clock may have been set back meanwhile.
+        record.end_ms = record.start_ms + round(1000 * (time.monotonic() - self._began))
+        record.status = _status(error)
+        if error is not None:
+            record.tags["error"] = printable(error) or type(error).__name__
+        try:
+            record.save(folder)
+            (folder / FILE).unlink(missing_ok=True)
+        except OSError as failure:
+            error = error or writing_failed(folder, failure)
+            record.status, record.tags["error"] = _status(error), printable(error)
+        return error
+
+    def _open_store(self) -> tuple[Store | None, TrackingError | None]:
+        """A server that is down must not cost a run: its results wait in a folder."""
+        settings = self._config.tracking
+        try:
+            return tracking.open_store(settings), None
+        except TrackingError as error:
+            if not tracking.is_server(tracking.uri_of(settings)):
+                raise
+            tracking.make_folder(Path(settings.folder).expanduser())
+            log.warning("%s; going on without it", error.problem)
+            return None, error
+
+    def _make_record(self, tags: dict[str, str]) -> RunRecord:
+        job, settings, info = self._job, self._config.tracking, self._source.info
+        path = printable(info.path.absolute())
+        return RunRecord(
+            name=settings.run_name or printable(f"{self._estimator.name} {info.path.stem}"),
+            experiment=settings.experiment,
+            params={key: printable(value) for key, value in flatten(self._plain).items()},
+            tags={**_tags(job, self._source, self._estimator), **tags},
+            dataset={
+                "name": printable(info.path.name)[:500], "digest": job.digest[:16], "source": path
+            },
+            uri=self._store.uri if self._store else tracking.uri_of(settings),
+            shape={
+                "skeleton": self._estimator.skeleton.name, "width": info.width,
+                "height": info.height, "source": path, "model": self._estimator.name,
+                "confidence_meaning": self._estimator.confidence_meaning,
+            },
+            threshold=self._config.keypoints.confidence_threshold,
+        )  # fmt: skip
+
+    def _claim(self) -> ResultFolder:
+        settings = self._config.tracking
+        base = tracking.pending_folder(settings)
+        stem = f"{self._estimator.name}-{self._source.path.stem}"
+        try:
+            folder = pending.claim(base, self._record, stem, again=self._config.force)
+        except OSError as error:
+            raise writing_failed(base, error) from error
+        if folder is None:
+            raise Elsewhere
+        return folder
+
+    def _done(self) -> bool:
+        """Whether another process has finished this job of the sweep meanwhile."""
+        if self._store is None or self._record.job is None or self._config.force:
+            return False
+        tags = {"posexp.sweep": self._job.sweep or "", "posexp.fingerprint": self._job.fingerprint}
+        try:
+            return bool(self._store.search(tags, 1, "status = 'FINISHED'"))
+        except TrackingError:
+            return False  # it is said where the run is to be created
+
+    def _start(self) -> None:
+        if self._store is None:
+            return
+        try:
+            self._store.start(self._record)
+        except TrackingError as error:
+            self._store, self._problem = None, error
+            log.warning("%s; going on without it", error.problem)
+        else:
+            self._record.save(self._folder.path)
+
+    def _extraction(self) -> tuple[Extraction, OverlayVideo | None, KeyFrames, Journal]:
+        settings, skeleton = self._config.overlay, self._estimator.skeleton
+        journal = Journal(self._folder.path / FILE, len(skeleton))
+        keys = KeyFrames(settings, skeleton, self._estimator.name)
+        sinks: list[Sink] = [journal, keys, *([self._worst] if self._worst else [])]
+        overlay = None
+        if settings.enabled:
+            path = self._artifact("overlay/overlay.mp4")
+            overlay = OverlayVideo(
+                path, settings, skeleton, self._estimator.name, self._source.info.fps
+            )
+            sinks.append(overlay)
+        return Extraction(self._source, self._estimator, sinks), overlay, keys, journal
+
+    def _extract(
+        self, extraction: Extraction, overlay: OverlayVideo | None, report: Report | None
+    ) -> BaseException | None:
+        """Go through the video; the error that stopped it, if one did."""
+        stopped: BaseException | None = None
+        try:
+            extraction.run(report)
+        except (Exception, KeyboardInterrupt) as error:
+            stopped = error
+        try:
+            if overlay is not None and not overlay.close() and stopped is None:
+                log.warning(
+                    "overlay: no frame between overlay.start_frame=%s and overlay.stop_frame=%s",
+                    self._config.overlay.start_frame, self._config.overlay.stop_frame,
+                )  # fmt: skip
+        except PosexpError as error:
+            stopped = stopped or error
+        return stopped
+
+    def _changed(self) -> VideoError | None:
+        """The error for a video that is no longer the one whose sha256 is logged."""
+        try:
+            if _stamp(self._job.video) == self._job.stamp:
+                return None
+        except VideoError:
+            pass
+        return VideoError(
+            self._job.video, "expected the same file to the end, but it was changed or removed "
+            "while it was read", "Run again when it is complete",
+        )  # fmt: skip
+
+    def _write_results(self, poses: PoseSequence, keys: KeyFrames) -> None:
+        import imageio.v3 as iio
+        from omegaconf import OmegaConf
+
+        threshold, record = self._record.threshold, self._record
+        body = self._config.keypoints.joints == "body"
+        _write_tables(poses, record, self._folder.path, body)
+        if not statistics.tracked(poses, threshold).any():
+            log.warning(
+                "%s: no person was found in any of the %d frames", self._source.path, len(poses)
+            )
+            record.tags["note"] = "no person found"
+        self._artifact("config/config.yaml").write_text(
+            OmegaConf.to_yaml(OmegaConf.create(_escaped(self._plain))), encoding="utf-8",
+            errors="surrogateescape",
+        )  # fmt: skip
+        for name, figure in (
+            ("confidence", figures.confidence_heatmap(poses)),
+            ("trajectories", figures.trajectories(poses, threshold)),
+        ):
+            figure.savefig(self._artifact(f"figures/{name}.png"), dpi=110)
+        if self._truth is not None and self._truth_path is not None:
+            self._write_evaluation(poses, self._truth, self._truth_path)
+        if keys.pictures:
+            iio.imwrite(self._artifact("overlay/contact_sheet.png"), keys.contact_sheet())
+            (self._folder.path / "images").mkdir()
+            for index, picture in keys.pictures.items():
+                iio.imwrite(self._folder.path / "images" / f"{index:09d}.png", picture)
+
+    def _write_evaluation(self, poses: PoseSequence, truth: GroundTruth, path: Path) -> None:
+        """Truth that does not fit must not cost the run."""
+        try:
+            evaluation = evaluate(poses, truth, part=reports.is_part(self._record.params))
+        except PosexpError as error:
+            log.warning("%s; the run goes on without evaluation", error)
+            return
+        for note in evaluation.notes:
+            log.warning("%s", note)
+        reports.write_evaluation(evaluation, self._worst, self._folder.path / "artifacts")
+        self._record.metrics.update(reports.metrics(evaluation))
+        self._record.tags.update(reports.truth_tags(path))
+        if len(evaluation.truth) == len(poses):
+            tracking.add_series(self._record, poses, reports.error_series(evaluation))
+
+    def _artifact(self, name: str) -> Path:
+        return _artifact(self._folder.path, name)
+
+    def _log(self) -> Run:
+        problem = self._problem
+        if self._store is not None:
+            try:
+                return tracking.log_record(self._store, self._folder, self._record)
+            except TrackingError as error:
+                problem = error
+        self._folder.release()
+        assert problem is not None
+        raise WaitingError(
+            problem.subject,
+            f"{problem.problem}; the results are in {self._folder.path.resolve()}",
+            "`python -m posexp sync` with the same tracking settings logs them later",
+        ) from problem  # fmt: skip
+
+
+class WaitingError(TrackingError):
+    """The results are complete, but the store did not take them."""
+
+
+def _artifact(folder: Path, name: str) -> Path:
+    path = folder / "artifacts" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: bool) -> None:
+    """Keypoints and confidence, as files and as the record's metrics and series."""
+    record.metrics.update(statistics.summary(poses, record.threshold))
+    tracking.add_series(record, poses, statistics.confidence_series(poses))
+    table = poses.select(BODY) if body else poses
+    table.to_csv(_artifact(folder, "keypoints/keypoints.csv"))
+    poses.to_parquet(_artifact(folder, "keypoints/keypoints.parquet"))
+    statistics.confidence_table(poses, record.threshold).to_csv(
+        _artifact(folder, "statistics/confidence.csv"), index=False, float_format="%.6g"
+    )
+
+
+def _salvage(folder: Path, record: RunRecord) -> None:
+    """Make tables of the poses that a dead process had written down."""
+    for part in folder.rglob("*.part"):  # an overlay without its index plays nowhere
+        part.unlink()
+    skeleton = SKELETONS.get(record.shape.get("skeleton", ""))
+    if skeleton is None:
+        return
+    about = {key: value for key, value in record.shape.items() if key != "skeleton"}
+    frames = read_journal(folder / FILE, len(skeleton))
+    if frames:
+        poses = PoseSequence.from_frames(frames, skeleton, **about)
+        body = record.params.get("keypoints.joints") == "body"
+        _write_tables(poses, record, folder, body)
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+
+
+def _stamp(video: Path) -> tuple[int, int]:
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise VideoError(video, f"cannot be read ({error.strerror})", "Check the path") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def _sha256(video: Path) -> str:
+    try:
+        return sha256_of(video)
+    except OSError as error:
+        raise VideoError(video, f"cannot be read ({error.strerror})", "Check the path") from error
+
+
+def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]:
+    info = source.info
+    tags = {key: printable(value) for key, value in job.columns.items()}
+    tags |= {
+        "video": printable(info.path.absolute()),
+        "video.sha256": job.digest,
+        "video.fps": f"{info.fps:.6g}",
+        "video.size": f"{info.width}x{info.height}",
+        "video.codec": info.codec,
+        "weights.source": printable(estimator.weights.source),
+        "weights.sha256": estimator.weights.sha256,
+        "confidence": estimator.confidence_meaning,
+        "version.python": platform.python_version(),
+        "posexp.fingerprint": job.fingerprint,
+    }
+    if job.sweep:
+        tags["posexp.sweep"] = job.sweep
+    for package in _VERSIONS:
+        tags[f"version.{package}"] = importlib.metadata.version(package)
+    commit = _git_commit()
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+    return tags
+
+
+def _git_commit() -> str:
+    """The checkout's commit; empty for an installed wheel."""
+    here = Path(__file__).resolve().parent
+    if here.parent.name != "src":
+        return ""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return result.stdout.strip()
+
+
+def _escaped(config: Any) -> Any:
+    """Plain values whose ``${`` OmegaConf must not read as interpolation."""
+    if isinstance(config, dict):
+        return {key: _escaped(value) for key, value in config.items()}
+    return config.replace("${", "\\${") if isinstance(config, str) else config

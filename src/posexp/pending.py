@@ -1,0 +1,219 @@
+"""Results on their way to MLflow: a folder per run, owned by one process, found after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posexp.errors import TrackingError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+RECORD = "run.json"
+_OWNER = "owner.lock"
+
+
+@dataclass
+class RunRecord:
+    """All that one run logs besides its files; kept as run.json until it is in MLflow.
+
+    Parameters
+    ----------
+    name, experiment : str
+        Of the run.
+    params, tags : dict
+        Flat, str to str.
+    dataset : dict
+        ``name, digest, source`` of the video.
+    metrics : dict
+        Name to value.
+    steps : list of int
+        Frames of the series.
+    series : dict
+        Name to a value per step.
+    status : {"RUNNING", "FINISHED", "FAILED", "KILLED"}
+        As MLflow has it.
+    start_ms, end_ms : int
+        ms since 1970.
+    run_id : str, optional
+        In MLflow, once it is there.
+    uri : str, optional
+        The store that it is meant for.
+    shape : dict
+        ``skeleton, width, height, source, model, confidence_meaning`` of its poses, for whoever
+        finds them after a crash; empty for records without poses.
+    threshold : float
+        ``keypoints.confidence_threshold``, for the same.
+    key : str
+        Its own, so that it is found in MLflow also when its `run_id` was not noted.
+    """
+
+    name: str
+    experiment: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    dataset: dict[str, str]
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    series: dict[str, list[float]] = field(default_factory=dict)
+    status: str = "RUNNING"
+    start_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    end_ms: int | None = None
+    run_id: str | None = None
+    uri: str | None = None
+    shape: dict[str, Any] = field(default_factory=dict)
+    threshold: float = 0.3
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def job(self) -> tuple[str, str] | None:
+        """(sweep, fingerprint) of a sweep's run: what must not be done twice."""
+        job = self.tags.get("posexp.sweep"), self.tags.get("posexp.fingerprint")
+        return job if all(job) else None  # type: ignore[return-value]
+
+    def save(self, folder: Path) -> None:
+        """Write run.json, whole or not at all."""
+        part = folder / (RECORD + ".part")
+        try:
+            text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / RECORD)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecord:
+        """From run.json; TrackingError when it is damaged or of another version."""
+        path = folder / RECORD
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise TrackingError(
+                path, f"expected the record of a run, got {str(error)[:120]}",
+                "Move its folder elsewhere",
+            ) from error  # fmt: skip
+
+
+@dataclass
+class ResultFolder:
+    """A folder of results that belongs to this process until it is removed or given up."""
+
+    path: Path
+    _lock: FileLock
+
+    def remove(self) -> None:
+        """Delete it: everything is in MLflow, or there was nothing."""
+        with _claiming(self.path.parent):
+            self._lock.release()
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def release(self) -> None:
+        """Leave it for others to find."""
+        self._lock.release()
+
+
+def claim(base: Path, record: RunRecord, stem: str, again: bool = False) -> ResultFolder | None:
+    """A new folder below `base`, with the record in it.
+
+    None when another process is at work on the same job of the same sweep, or when that waits
+    there finished, to be logged later; then `again` makes a new one all the same.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made.
+    """
+    stem = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII)[:80]
+    name = time.strftime("%Y%m%d-%H%M%S", time.localtime(record.start_ms / 1000)) + f"-{stem}"
+    base.mkdir(parents=True, exist_ok=True)
+    with _claiming(base):
+        for other, known in _records(base):
+            if record.job is not None and known.job == record.job:
+                done = known.status == "FINISHED" and not again
+                if done or not _is_free(other):
+                    return None
+        path, attempt = base / name, 1
+        while path.exists():
+            path, attempt = base / f"{name}-{attempt + 1}", attempt + 1
+        path.mkdir()
+        lock = _lock(path / _OWNER)
+        lock.acquire(blocking=False)
+        folder = ResultFolder(path, lock)
+        try:
+            record.save(path)
+        except OSError:
+            lock.release()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+    return folder
+
+
+def found(
+    base: Path, *, running: bool, job: tuple[str, str] | None = None
+) -> list[tuple[ResultFolder, RunRecord]]:
+    """Folders that no process owns any more, oldest first; they are this process's from now on.
+
+    Parameters
+    ----------
+    running : bool
+        Those whose run was still going when its process died; else those that are complete and
+        wait to be logged.
+    job : tuple, optional
+        Only those of this sweep and fingerprint.
+    """
+    mine = []
+    if base.is_dir():
+        with _claiming(base):
+            for path, record in _records(base):
+                lock = _lock(path / _OWNER)
+                wanted = (record.status == "RUNNING") == running and job in (None, record.job)
+                if wanted and _acquired(lock):
+                    mine.append((ResultFolder(path, lock), record))
+    return mine
+
+
+def _is_free(path: Path) -> bool:
+    lock = _lock(path / _OWNER)
+    free = _acquired(lock)
+    lock.release()
+    return free
+
+
+def _records(base: Path) -> Iterator[tuple[Path, RunRecord]]:
+    for path in sorted(base.glob(f"*/{RECORD}")):
+        with contextlib.suppress(TrackingError, FileNotFoundError):  # damaged ones stay as they are
+            yield path.parent, RunRecord.read(path.parent)
+
+
+@contextlib.contextmanager
+def _claiming(base: Path) -> Iterator[None]:
+    """One process at a time makes, looks through or removes folders."""
+    with _lock(base.parent / ".pending.lock"):
+        yield
+
+
+def _lock(path: Path) -> FileLock:
+    """A lock that the system takes back when its owner dies, whatever the clock says."""
+    from filelock import FileLock
+
+    return FileLock(path, thread_local=False, timeout=120)
+
+
+def _acquired(lock: FileLock) -> bool:
+    from filelock import Timeout
+
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True

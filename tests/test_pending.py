@@ -1,0 +1,112 @@
+"""Folders of results: owned by one process, found after a crash."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posexp import pending
+from posexp.pending import RunRecord, claim, found
+
+
+def record(fingerprint: str = "f", sweep: str | None = "s", **more) -> RunRecord:
+    tags = {"posexp.fingerprint": fingerprint} | ({"posexp.sweep": sweep} if sweep else {})
+    return RunRecord("run", "posexp", {}, tags, {}, start_ms=1_700_000_000_000, **more)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from posexp.pending import RunRecord, claim
+record = RunRecord("run", "posexp", {}, {"posexp.fingerprint": "f", "posexp.sweep": "s"}, {})
+held = claim(Path(sys.argv[1]), record, "mlkit-clip")
+assert held
+print("claimed", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process, which owns the job s, f below tmp_path."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "pending")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "claimed\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_job_belongs_to_one_process_until_that_is_killed(tmp_path, other):
+    base = tmp_path / "pending"
+    assert claim(base, record(), "mlkit-clip") is None
+    assert found(base, running=True) == []
+    assert claim(base, record(sweep="another"), "mlkit-clip") is not None
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    ((folder, dead),) = found(base, running=True, job=("s", "f"))
+    assert (dead.status, dead.job) == ("RUNNING", ("s", "f"))
+    assert found(base, running=True, job=("s", "f")) == []  # it is this process's now
+    folder.remove()
+    assert claim(base, record(), "mlkit-clip") is not None
+
+
+def test_single_runs_of_the_same_second_get_a_folder_each(tmp_path):
+    folders = [claim(tmp_path, record(sweep=None), "mlkit-clip") for _ in range(3)]
+    assert len({folder.path for folder in folders if folder}) == 3
+
+
+def test_finished_results_wait_and_are_not_made_again_unless_asked(tmp_path):
+    folder = claim(tmp_path, done := record(), "mlkit-clip")
+    assert folder is not None
+    done.status = "FINISHED"
+    done.save(folder.path)
+    folder.release()
+    assert claim(tmp_path, record(), "mlkit-clip") is None
+    again = claim(tmp_path, record(), "mlkit-clip", again=True)
+    assert again is not None and again.path != folder.path
+    assert [r.status for _, r in found(tmp_path, running=False)] == ["FINISHED"]
+
+
+def test_failed_results_that_wait_do_not_keep_the_job_from_being_tried_again(tmp_path):
+    folder = claim(tmp_path, failed := record(), "mlkit-clip")
+    assert folder is not None
+    failed.status = "FAILED"
+    failed.save(folder.path)
+    folder.release()
+    assert claim(tmp_path, record(), "mlkit-clip") is not None
+
+
+@pytest.mark.parametrize(
+    "stem", ["../../etc/x", "-rf", "a\nb", "å" * 200, "x" * 255, "\udcff", "..", "con <b>"]
+)
+def test_any_name_of_a_video_gives_a_folder_inside(tmp_path, stem):
+    folder = claim(tmp_path / "pending", record(), stem)
+    assert folder is not None
+    assert folder.path.parent == tmp_path / "pending"
+    assert (folder.path / "run.json").is_file()
+    assert not folder.path.name.startswith("-") and folder.path.name.isascii()
+
+
+def test_the_clock_has_no_say_in_who_owns_a_folder(tmp_path, other):
+    """Set back, set forward: only the death of the process frees it."""
+    (path,) = (p.parent for p in (tmp_path / "pending").glob("*/run.json"))
+    for start_ms in (0, 4_000_000_000_000):
+        changed = json.loads((path / "run.json").read_text()) | {"start_ms": start_ms}
+        (path / "run.json").write_text(json.dumps(changed))
+        assert found(tmp_path / "pending", running=True) == []
+        assert claim(tmp_path / "pending", record(), "mlkit-clip") is None
+
+
+def test_a_damaged_record_is_left_alone_and_named(tmp_path):
+    for index, text in enumerate(("", "{", '{"name": 1}', "[]", "\x80")):
+        (tmp_path / str(index)).mkdir()
+        (tmp_path / str(index) / pending.RECORD).write_text(text)
+        with pytest.raises(pending.TrackingError, match="expected the record of a run"):
+            RunRecord.read(tmp_path / str(index))
+    assert found(tmp_path, running=True) == []
+    assert len(list(Path(tmp_path).iterdir())) == 5
