@@ -46,6 +46,8 @@ def launch(
     KeyboardInterrupt
         After the jobs under way were closed as KILLED.
     """
+    if not jobs:
+        return iter(())
     if isinstance(settings, SubmititLauncher):
         return _with_submitit(jobs, settings, folder)
     if isinstance(settings, JoblibLauncher):

@@ -455,7 +455,7 @@ def open_store(settings: TrackingSettings) -> Store:
     uri = uri_of(settings)
     if not (settings.uri or os.environ.get("MLFLOW_TRACKING_URI")):
         make_folder(folder)
-        _create(uri, folder)
+        _create(folder)
     elif is_server(uri):
         _ask(uri)
     elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
@@ -523,18 +523,23 @@ def ui_command(store: Store, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _create(uri: str, folder: Path) -> None:
+def _create(folder: Path) -> None:
     """Make a local store: of processes that open a new database at once, all but one crash."""
     from filelock import FileLock
 
+    path, part = folder / "mlflow.db", folder / "mlflow.db.new"
     with FileLock(folder / ".store.lock"):
-        if not (folder / "mlflow.db").exists():
-            try:
-                with Store(uri, folder)._answering():
-                    Store(uri, folder)._client.search_experiments(max_results=1)
-            except TrackingError:  # a half-made database would be taken for a damaged one
-                (folder / "mlflow.db").unlink(missing_ok=True)
-                raise
+        if path.exists():
+            return
+        part.unlink(missing_ok=True)
+        store = Store(f"sqlite:///{part.resolve()}", folder)
+        try:
+            with store._answering():
+                store._client.search_experiments(max_results=1)
+            part.replace(path)  # whole or not at all: half a database is refused ever after
+        except TrackingError as error:
+            part.unlink(missing_ok=True)
+            raise TrackingError(path, error.problem, error.remedy) from error
 
 
 def _ask(uri: str) -> None:

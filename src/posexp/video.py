@@ -32,6 +32,9 @@ Orientation = tuple[bool, tuple[int, ...]]
 TIME_BASE = Fraction(1, 90_000)
 """Of the overlay; divides every usual frame rate and every camera's clock finely enough."""
 
+MOST_PIXELS = 1 << 26
+"""Of a frame: twice 8K. A header that claims more is damaged, or meant to fill the memory."""
+
 KEY_FRAME_EVERY = 15
 """Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
 
@@ -377,7 +380,6 @@ class VideoSource:
             # are missing (as in AVI) are not generated: with B-frames they come out of order.
             return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "-genpts"})
         except (av.FFmpegError, OSError) as error:
-            _check_memory(error)
             raise VideoError(
                 path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
                 "If a player shows it, copy it again or convert it to mp4",
@@ -393,6 +395,12 @@ class VideoSource:
         stream = self._stream(container)
         if stream.codec_context is None:
             raise VideoError(self.path, "no decoder for its codec", "Convert it to H.264 mp4")
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MOST_PIXELS:
+            raise VideoError(
+                self.path, f"expected at most {MOST_PIXELS / 1e6:.0f} megapixels, got a header "
+                f"that says {width}x{height}", "Scale the video down, or copy it again",
+            )  # fmt: skip
         duration = 0.0
         if stream.duration:
             duration = float(stream.duration * stream.time_base)
@@ -419,6 +427,7 @@ class VideoSource:
 
         stream = self._stream(container)
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         skipped = damaged = 0
         try:
             for packet in self._packets(container, stream):
@@ -429,6 +438,8 @@ class VideoSource:
                     skipped += 1
                     continue
                 for picture in pictures:
+                    if picture.time_base is None:  # flushed after the reading broke off
+                        picture.time_base = stream.time_base
                     damaged += picture.is_corrupt
                     yield picture
         finally:  # also when the reader stops at video.stop
@@ -448,7 +459,6 @@ class VideoSource:
             except StopIteration:
                 return
             except (av.FFmpegError, OSError) as error:
-                _check_memory(error)
                 self.warnings.append(f"reading stopped before the end ({_why(error)})")
                 yield None
                 return
@@ -585,7 +595,11 @@ def writing_failed(path: Path, error: Exception) -> VideoError:
 
 
 def _check_memory(error: Exception) -> None:
-    if getattr(error, "errno", None) == errno.ENOMEM:
+    """Raise MemoryError for what means it in a decoder: no memory, or none for its threads.
+
+    In a demuxer the same numbers mean a table of absurd length.
+    """
+    if getattr(error, "errno", None) in (errno.ENOMEM, errno.EAGAIN):
         raise MemoryError(str(error)) from error
 
 

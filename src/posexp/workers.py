@@ -40,7 +40,8 @@ class Outcome:
     problem : str
         One line, when it did not finish.
     last : bool
-        Its process should do no other job: it was interrupted, or is in an unknown state.
+        Its process should do no other job: it was interrupted, or something failed in it that may
+        not be the video's fault, such as the end of its memory.
     """
 
     job: Job
@@ -130,9 +131,10 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     """Do a job in this process; its outcome, however it ends, but for the process's own end."""
     from posexp.video import VideoSource
 
-    settings = job.config.video
+    settings, opened = job.config.video, False
     try:
         source = VideoSource(job.video, settings.start, settings.stop)
+        opened = True
         run = jobs.perform(job, _loaded(job.config.model), report, source)
         return Outcome(job, "finished", run)
     except jobs.Elsewhere:
@@ -140,7 +142,7 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     except jobs.WaitingError as error:
         return Outcome(job, "waiting", problem=str(error))
     except PosexpError as error:
-        return Outcome(job, "failed", problem=str(error))
+        return Outcome(job, "failed", problem=str(error), last=opened)
     except KeyboardInterrupt:
         return Outcome(job, "interrupted", problem="interrupted", last=True)
     except MemoryError:
