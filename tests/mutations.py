@@ -26,7 +26,10 @@ FORMATS = {
     "mov": ("-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le"),
     "mkv": ("-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv422p"),
     "webm": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-b:v", "200k"),
-    "avi": ("-c:v", "mpeg4",),
+    "avi": (
+        "-c:v",
+        "mpeg4",
+    ),
     "ts": ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
 }
 """By suffix, the options of FFmpeg."""

@@ -179,3 +179,18 @@ def test_mediapipe_comes_without_tensorflow_and_leaves_it_importable(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert shown.stdout.strip() == "tensorflow"
+
+
+def test_an_archive_cannot_write_outside_its_folder(hub, cache, tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name in ("../../outside.txt", str(tmp_path / "absolute.txt"), "saved_model.pb"):
+            info = tarfile.TarInfo(name)
+            info.size = 4
+            archive.addfile(info, io.BytesIO(b"evil"))
+    path = HANDLE.format("evil")
+    hub.files[f"{path}?tf-hub-format=compressed"] = packed.getvalue()
+    with pytest.raises(ModelError):
+        weights.movenet(hub.url + path)
+    assert not list(tmp_path.rglob("outside.txt"))
+    assert not list(tmp_path.rglob("absolute.txt"))

@@ -326,6 +326,7 @@ _ARRAYS = {
     "frame": np.int64, "time": np.float64, "image": np.float32, "confidence": np.float32,
     "depth": np.float32, "world": np.float32, "visibility": np.float32,
 }  # fmt: skip
+_LARGEST = 1_000_000  # px, the side of a frame
 _ABOUT = ("source", "model", "confidence_meaning")
 
 
@@ -355,11 +356,16 @@ def _read_parquet(path: Path) -> PoseSequence:
         skeleton = SKELETONS[about["skeleton"]].subset(about["joints"])
         size = int(about["width"]), int(about["height"])
         names: dict[str, Any] = {name: str(about[name]) for name in _ABOUT}
+        if not (skeleton.joints and 0 < min(size) <= max(size) <= _LARGEST):
+            raise ValueError(f"{len(skeleton)} joints on {size[0]}x{size[1]} px")
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise TableError(
             path.name, f"expected a keypoint table written by posexp, got {error!r}"
         ) from error
-    return PoseSequence.from_table(table.to_pandas(), *size, skeleton=skeleton, **names)
+    try:
+        return PoseSequence.from_table(table.to_pandas(), *size, skeleton=skeleton, **names)
+    except TableError as error:  # it names the video
+        raise TableError(path.name, error.problem, error.remedy) from error
 
 
 def _shape_problems(poses: PoseSequence) -> list[str]:

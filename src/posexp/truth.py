@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -51,8 +52,9 @@ def truth_beside(video: Path) -> Path | None:
     """The ground truth that lies beside a video: ``clip.truth.csv`` for ``clip.mp4``."""
     for suffix in SUFFIXES:
         path = video.with_name(f"{video.stem}.truth{suffix}")
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name too long for the system
+            if path.is_file():
+                return path
     return None
 
 

@@ -19,13 +19,12 @@ from typing import Any
 import pytest
 from clips import make_clip
 from conftest import free_port, posexp_command
+from integration.test_server import served
 
 import posexp
 from posexp import job, tracking
 from posexp.errors import VideoError
 from posexp.tracking import Store, TrackingSettings
-
-from integration.test_server import served
 
 SMALL = ("overlay=none",)
 
@@ -237,7 +236,7 @@ def test_a_locked_database_costs_no_results(here: Path) -> None:
 
 
 def test_sweeps_started_in_the_same_second_share_the_work(here: Path) -> None:
-    """Three on an empty folder, two of them the same: the store is made once, each job done once."""
+    """Three on an empty folder, two of them the same: each job is done once."""
     (here / "clips").mkdir()
     for index in range(4):
         make_clip(here / "clips" / f"c{index}.mp4", frames=4 + index)

@@ -1,0 +1,173 @@
+"""Input that means harm, or might as well."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from clips import make_clip
+from mutations import FORMATS, mutated, read_all
+
+import posexp
+from posexp import comparison_report, tracking, widgets
+from posexp.batch import sweep
+from posexp.errors import PosexpError
+from posexp.poses import FramePose, PoseSequence
+from posexp.skeleton import COCO17
+from posexp.tracking import TrackingSettings
+
+HTML = "<img src=x onerror=alert(1)>"
+FILES = 300
+
+
+def test_damaged_videos_end_in_frames_or_in_one_line(tmp_path):
+    """Bits turned, cut, spliced, absurd headers; in bounded time and memory, without a crash."""
+    sound = {
+        suffix: make_clip(tmp_path / f"sound.{suffix}", *options, frames=12).read_bytes()
+        for suffix, options in FORMATS.items()
+    }
+    paths = []
+    for name, data in mutated(sound, FILES):
+        (tmp_path / name).write_bytes(data)
+        paths.append(tmp_path / name)
+    results = list(read_all(paths))
+    counts = collections.Counter(ended for _, ended, _ in results)
+    odd = [(path.name, *rest) for path, *rest in results if rest[0] not in ("decoded", "error")]
+    assert not odd
+    assert sum(counts.values()) == FILES
+    assert counts["decoded"] > 50 and counts["error"] > 50  # both were reached
+    for path, ended, said in results:
+        assert ended == "decoded" or "\n" not in said, path
+
+
+def raw_video(path: Path, offset: int, value: bytes) -> Path:
+    """An AVI of raw pictures, some bytes of its format header (strf) or stream header replaced."""
+    make_clip(path, "-c:v", "rawvideo", "-pix_fmt", "bgr24", frames=3)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"strf" if offset > 0 else b"strh") + 8 + abs(offset)
+    data[at : at + len(value)] = value
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [((65535, 65535), "no frame can be decoded"),  # FFmpeg's own limit
+     ((20000, 5000), "at most 67 megapixels, got .* 20000x5000")],
+)  # fmt: skip
+def test_a_header_that_claims_an_absurd_size_is_refused(tmp_path, size, said):
+    clip = raw_video(tmp_path / "huge.avi", 4, struct.pack("<ii", *size))
+    with pytest.raises(PosexpError, match=said):
+        posexp.extract(clip)
+
+
+def test_a_header_that_claims_1e9_frames_per_second_is_gone_through(tmp_path, monkeypatch):
+    """Scale and rate of strh; the frames are a nanosecond apart."""
+    clip = raw_video(tmp_path / "fast.avi", -20, struct.pack("<ii", 1, 1_000_000_000))
+    monkeypatch.chdir(tmp_path)
+    try:
+        run = posexp.run([f"video={clip}", "overlay.height=16"])
+    except PosexpError as error:
+        assert "fast.avi" in str(error) or "overlay.mp4" in str(error)
+    else:
+        assert len(run.poses()) == 3
+
+
+def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [
+        "two\nlines.mp4", "-rf.mp4", "a=b, c.mp4", "${oc.env:HOME}.mp4", "it's \"it\".mp4",
+        "take [1].mp4", "å\u202fß 日本.mp4", "x" * 251 + ".mp4", "%2e%2e.mp4", f"{HTML}.mp4",
+        os.fsdecode(b"\xff\xfe.mp4"), "back\\slash.mp4", "tab\t.mp4",
+    ]  # fmt: skip
+    (tmp_path / "clips").mkdir()
+    for index, name in enumerate(names):
+        make_clip(tmp_path / "plain.mp4", frames=2 + index)
+        (tmp_path / "plain.mp4").rename(tmp_path / "clips" / name)
+    result = sweep(["video=clips", "overlay=none"])
+    assert result.table["status"].tolist() == ["finished"] * len(names), result.failed["problem"]
+    assert sorted(result.table["frames"]) == [2 + index for index in range(len(names))]
+    runs = tracking.open_store(TrackingSettings()).search({})
+    assert len(runs) == len(names)
+    for run in runs:
+        assert len(run.poses()) == run.metrics["tracking/frames"]
+        assert run.tags["video"].isprintable() or "\u202f" in run.tags["video"]
+        assert "<img" not in run._repr_html_()
+    assert "<img" not in result._repr_html_()
+    written = [path for path in tmp_path.rglob("*") if "clips" not in path.parts]
+    assert all(tmp_path in path.resolve().parents for path in written)
+
+
+def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:
+    frames = [
+        FramePose(i, i / 25, np.full((17, 2), 20.0 + shift) + np.arange(17)[:, None], np.ones(17))
+        for i in range(10)
+    ]
+    return PoseSequence.from_frames(
+        frames, COCO17, 640, 480, source=source, model=model, confidence_meaning=HTML
+    )
+
+
+def test_markup_in_names_and_metadata_is_shown_and_not_run(tmp_path):
+    first = sequence(f"{HTML}.mp4", f"{HTML}1")
+    second = sequence(f"{HTML}.mp4", f"{HTML}2", 3.0)
+    for shown in (first._repr_html_(), widgets.RunView(first).children[1].children[1].value):
+        assert "<img" not in shown
+    assert "&lt;img" in first._repr_html_()
+    compared = posexp.compare([first, second])
+    comparison_report.write_comparison(compared, tmp_path, HTML, [])
+    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "&lt;img" in page and "<img src=x" not in page
+    player = (Path(widgets.__file__).parent / "static" / "player.js").read_text(encoding="utf-8")
+    assert "innerHTML" not in player and "insertAdjacentHTML" not in player
+
+
+def table_of(path: Path) -> tuple[pd.DataFrame, dict[bytes, bytes]]:
+    table = pyarrow.parquet.read_table(path)
+    return table, dict(table.schema.metadata)
+
+
+@pytest.mark.parametrize("lie", ["joints", "no joints", "huge", "not json", "missing", "text"])
+def test_a_keypoint_table_that_lies_about_its_shape(tmp_path, lie):
+    path = tmp_path / "keypoints.parquet"
+    sequence("clip.mp4", "lightning").to_parquet(path)
+    table, metadata = table_of(path)
+    about = json.loads(metadata[b"posexp"])
+    if lie == "joints":
+        about["joints"] = ["nose"] * 17
+    elif lie == "no joints":
+        about["joints"] = []
+    elif lie == "huge":
+        about.update(width=10**400, height=-1)
+    elif lie == "missing":
+        about = {}
+    elif lie == "text":
+        index = table.schema.get_field_index("nose_x")
+        words = pyarrow.array(["x"] * len(table))
+        table = table.set_column(index, "nose_x", words)
+    data = b"{" if lie == "not json" else json.dumps(about).encode()
+    table = table.replace_schema_metadata({**metadata, b"posexp": data})
+    pyarrow.parquet.write_table(table, path)
+    with pytest.raises(PosexpError) as caught:
+        PoseSequence.read(path)
+    assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_ui_is_served_to_this_machine_only_and_nothing_is_unpickled(tmp_path):
+    store = tracking.open_store(TrackingSettings(folder=str(tmp_path)))
+    command = tracking.ui_command(store, 5000)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    source = Path(tracking.__file__).parent
+    for file in source.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"\b(pickle|joblib\.load|allow_pickle|read_pickle|marshal)\b", text), (
+            file
+        )
