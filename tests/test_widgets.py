@@ -99,12 +99,33 @@ def test_search_video_and_status_narrow_the_list(chooser, place):
     _, runs = place
     everything = len(chooser.chooser.options)
     chooser.chooser.value = ()
-    chooser.search.value = "single_image"
+    chooser.search.value = "model.mode=single_image"
     assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    chooser.search.value = "MLKIT model.mode=single_image"
+    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    chooser.search.value = "it's %' OR nothing"
+    assert not chooser.chooser.options and "No run is like that" in chooser.note.value
     chooser.search.value = ""
     assert len(chooser.chooser.options) == everything
     chooser.video.value = runs[0].tags["video.sha256"]
     assert [key for _, key in chooser.chooser.options] == [runs[0].id]
+
+
+def test_the_list_has_pages(chooser, monkeypatch):
+    everything = {key for _, key in chooser.chooser.options}
+    monkeypatch.setattr("posexp.widgets._RUNS", 2)
+    chooser.chooser.value = ()
+    chooser.refresh.click()
+    pages = [[key for _, key in chooser.chooser.options]]
+    assert chooser.newer.disabled and not chooser.older.disabled
+    while not chooser.older.disabled:
+        chooser.older.click()
+        pages.append([key for _, key in chooser.chooser.options])
+    assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
+    seen = [key for page in pages for key in page]
+    assert set(seen) == everything and len(seen) == len(everything)
+    chooser.newer.click()
+    assert [key for _, key in chooser.chooser.options] == pages[-2]
 
 
 def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):

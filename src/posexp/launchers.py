@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import queue
 import time
@@ -126,7 +127,8 @@ def _with_submitit(
     count = min(settings.jobs, len(jobs))
     parts = [jobs[i * len(jobs) // count : (i + 1) * len(jobs) // count] for i in range(count)]
     try:
-        going = dict(zip(executor.map_array(do_part, parts), parts, strict=True))
+        with contextlib.redirect_stderr(io.StringIO()):  # submitit repeats there what it raises
+            going = dict(zip(executor.map_array(do_part, parts), parts, strict=True))
     except submitit.core.utils.FailedJobError as error:
         said = str(error).strip().splitlines()
         raise ConfigError(

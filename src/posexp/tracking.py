@@ -362,26 +362,34 @@ class Store:
         condition : str
             More of MLflow's filter language, such as ``status = 'FINISHED'``.
         """
-        parts = ["tags.video LIKE '%'", *([_tagged(tags)] if tags else []), condition]
         with self._answering():
-            return [self._run(run) for run in self._search(" AND ".join(filter(None, parts)), most)]
+            return [self._run(run) for run in self._search(_extractions(tags, condition), most)]
+
+    def page_of(
+        self, tags: dict[str, str], condition: str, size: int, token: str | None = None
+    ) -> tuple[list[Run], str | None]:
+        """One page of what `search` finds, and the token of the next; None after the last."""
+        with self._answering():
+            page = self._page(_extractions(tags, condition), size, token)
+            return [self._run(run) for run in page], page.token or None
 
     def _search(self, filter_string: str, most: int | None = None) -> list[Any]:
         """The newest `most` runs, or all, page by page."""
-        client = self._client
-        experiments = [e.experiment_id for e in client.search_experiments()]
         found: list[Any] = []
         token = None
         while True:
-            size = min(1000, most - len(found)) if most else 1000
-            page = client.search_runs(
-                experiments, filter_string, max_results=size, page_token=token,
-                order_by=["attributes.start_time DESC"],
-            )  # fmt: skip
+            page = self._page(filter_string, min(1000, most - len(found)) if most else 1000, token)
             found += page
             token = page.token
             if not token or (most and len(found) >= most):
                 return found
+
+    def _page(self, filter_string: str, size: int, token: str | None) -> Any:
+        client = self._client
+        return client.search_runs(
+            [e.experiment_id for e in client.search_experiments()], filter_string,
+            max_results=size, page_token=token, order_by=["attributes.start_time DESC"],
+        )  # fmt: skip
 
     def _run(self, run: Any) -> Run:
         info, data = run.info, run.data
@@ -562,6 +570,29 @@ def _no_answer(uri: str, error: Exception) -> TrackingError:
         uri, f"the MLflow store does not work ({str(error).splitlines()[0][:160]})",
         "Is its folder writable, with space left?",
     )  # fmt: skip
+
+
+def _extractions(tags: dict[str, str], condition: str) -> str:
+    """A filter for runs of extractions: others, such as comparisons, have no video."""
+    parts = ["tags.video LIKE '%'", _tagged(tags), condition]
+    return " AND ".join(part for part in parts if part)
+
+
+def words_condition(text: str) -> str:
+    """A condition for `Store.search`: what a person types to find runs.
+
+    Each word is a part of the run's name (model and video by default), a parameter such as
+    ``model.mode=stream``, or a tag such as ``participant=P01``.
+    """
+    parts = []
+    for word in text.split():
+        key, equals, value = word.partition("=")
+        if equals and re.fullmatch(r"[\w.-]+", key):
+            kind = "params" if key.split(".")[0] in ("model", "keypoints", "overlay") else "tags"
+            parts.append(f"{kind}.`{key}` = '{_plain(value)}'")
+        else:
+            parts.append(f"attributes.run_name ILIKE '%{_plain(word)}%'")
+    return " AND ".join(parts)
 
 
 def _tagged(tags: dict[str, str]) -> str:

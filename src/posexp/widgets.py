@@ -27,7 +27,7 @@ _STATIC = Path(__file__).parent / "static"
 _COLORS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#9999ff")
 _NOTHING = 65535
 _MANY = 2_000_000  # joints times frames; beyond it, only the joints that all variants see are sent
-_RUNS = 200  # that the chooser lists
+_RUNS = 100  # on a page of the chooser
 
 
 class Player(anywidget.AnyWidget):
@@ -187,7 +187,7 @@ class CompareRuns(ipywidgets.VBox):
         self._quiet = False
         self.player = Player()
         self.search = ipywidgets.Text(
-            placeholder="words in name, model or video", description="search",
+            placeholder="words of the name, or key=value", description="search",
             continuous_update=False, layout=ipywidgets.Layout(width="270px"),
         )  # fmt: skip
         self.video = ipywidgets.Dropdown(
@@ -201,11 +201,14 @@ class CompareRuns(ipywidgets.VBox):
         self.refresh = ipywidgets.Button(
             description="Refresh", icon="refresh", tooltip="Look again"
         )
+        self.newer = ipywidgets.Button(description="Newer", icon="arrow-up", disabled=True)
+        self.older = ipywidgets.Button(description="Older", icon="arrow-down", disabled=True)
+        self._tokens: list[str | None] = [None]  # of the pages up to the one that is listed
         self.chooser = ipywidgets.SelectMultiple(rows=7, layout=ipywidgets.Layout(width="auto"))
         self.table = ipywidgets.HTML()
         self.note = ipywidgets.HTML()
         filters = ipywidgets.HBox(
-            [self.search, self.video, self.status, self.refresh],
+            [self.search, self.video, self.status, self.refresh, self.newer, self.older],
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self._above = (filters, self.chooser, self.note, self.table)
@@ -213,6 +216,8 @@ class CompareRuns(ipywidgets.VBox):
         for control in (self.search, self.video, self.status):
             control.observe(lambda _: self._list(), "value")
         self.refresh.on_click(lambda _: self._list())
+        self.newer.on_click(lambda _: self._list(self._tokens[:-2]))
+        self.older.on_click(lambda _: self._list(self._tokens))
         self.chooser.observe(lambda _: self._show(), "value")
         self._list()
         if runs:
@@ -229,25 +234,32 @@ class CompareRuns(ipywidgets.VBox):
                 self._found.setdefault(run.id, run)
             self._fill([run.id for run in chosen])
 
-    def _list(self) -> None:
+    def _list(self, before: Sequence[str | None] = ()) -> None:
+        """Ask for the page that follows those whose tokens are in `before`; or the first."""
+        if self._quiet:
+            return
         with self._saying():
             store = tracking.open_store(self._settings)
             wanted = {"video.sha256": self.video.value} if self.video.value else {}
-            found = store.search(wanted, most=_RUNS)
-            words = self.search.value.lower().split()
-            kept = [
-                run for run in found
-                if (self.status.value == "all" or run.status == self.status.value)
-                and all(word in _searchable(run) for word in words)
-            ]  # fmt: skip
+            conditions = [tracking.words_condition(self.search.value)]
+            if self.status.value != "all":
+                conditions.append(f"status = '{self.status.value}'")
+            condition = " AND ".join(part for part in conditions if part)
+            tokens = list(before) or [None]
+            found, following = store.page_of(wanted, condition, _RUNS, tokens[-1])
+            self._tokens = [*tokens, following]
+            self.newer.disabled, self.older.disabled = len(tokens) == 1, following is None
             chosen = [key for key in self.chooser.value if key in self._found]
-            self._found = {run.id: run for run in kept} | {k: self._found[k] for k in chosen}
+            self._found = {run.id: run for run in found} | {k: self._found[k] for k in chosen}
             if not self.video.value:
                 self._list_videos(found)
             self._fill(chosen)
             if not self._found:
                 self._put(Player())
-                self._say("No runs yet. <code>%posexp model=mlkit video=clip.mp4</code> makes one.")
+                self._say(
+                    "No run is like that." if self.search.value or self.video.value else
+                    "No runs yet. <code>%posexp model=mlkit video=clip.mp4</code> makes one."
+                )  # fmt: skip
 
     def _list_videos(self, runs: list[Run]) -> None:
         videos = {run.tags.get("video.sha256", ""): Path(run.tags["video"]).name for run in runs}
@@ -328,10 +340,6 @@ def _line(run: Run) -> str:
     video = Path(run.tags.get("video", "")).name
     status = "" if run.status == "FINISHED" else f"   {run.status}"
     return f"{run.params.get('model', '?'):<10} {video}   {started}   {run.id[:8]}{status}"
-
-
-def _searchable(run: Run) -> str:
-    return " ".join([run.name, *run.params.values(), run.tags.get("video", ""), run.id]).lower()
 
 
 def _differences(runs: list[Run]) -> pd.DataFrame:
