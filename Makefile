@@ -10,7 +10,7 @@ run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.
 	$(BIN)/python -m posexp $(ARGS)
 
 test: $(VENV)/.ready  ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -44,6 +44,9 @@ def place(tmp_path_factory, shared):
     rows = poses.image[:80].reshape(80, -1)
     columns = [f"{joint}_{axis}" for joint in poses.skeleton.joints for axis in "xy"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "labels.csv", index=False)
+    (folder / "clips").mkdir()
+    shutil.copy(folder / "clip.mp4", folder / "clips")
+    (folder / "study.csv").write_text("video,participant\nclip.mp4,P01\n")
     weights = shared / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
     shutil.copy(weights, folder / "movenet.tflite")
     return folder
@@ -56,7 +59,9 @@ def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypa
         monkeypatch.setenv("TFHUB_CACHE_DIR", str(thunder_cache))
     program = benchmark if "posexp.benchmark" in command else main
     assert program(shlex.split(command)[3:]) == 0, capfd.readouterr().err
-    assert ("Report" if program is benchmark else "Run page") in capfd.readouterr().out
+    batch = "clips/" in command or "study.csv" in command
+    said = "Report" if program is benchmark else "Table" if batch else "Run page"
+    assert said in capfd.readouterr().out
 
 
 def test_the_python_example_runs(place, tfhub_cache, monkeypatch):

@@ -1,6 +1,7 @@
 """``%load_ext posexp`` in a real IPython."""
 
 import pytest
+from clips import make_clip
 from IPython.testing.globalipapp import start_ipython
 
 from posexp.app import embedded_clip
@@ -20,6 +21,16 @@ def test_the_magic_runs_and_returns_the_run(shell, tmp_path, monkeypatch, capsys
     run = shell.user_ns["run"]
     assert run.status == "FINISHED" and run.metrics["tracking/frames"] == 10
     assert run.tags["video"] == str(embedded_clip())
+    assert "W0000" not in capsys.readouterr().err
+
+
+def test_the_magic_runs_a_sweep(shell, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "clip.mp4", frames=3)
+    shell.run_cell("sweep = %posexp -m video=clip.mp4 overlay=none video.stop=0.05,1")
+    table = shell.user_ns["sweep"].table
+    assert table["status"].tolist() == ["finished"] * 2 and sorted(table["frames"]) == [2, 3]
+    assert table["video.stop"].tolist() == ["0.05", "1"]
     assert "W0000" not in capsys.readouterr().err
 
 

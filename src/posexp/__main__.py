@@ -283,7 +283,7 @@ def _sync(arguments: list[str]) -> int:
         print("Nothing is waiting to be logged")
         return 0
     store = tracking.open_store(settings)
-    recovered = recover(settings, store)
+    recovered = recover(settings)
     runs = log_waiting(settings, store, every=True)
     for run in runs:
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)

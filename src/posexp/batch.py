@@ -106,8 +106,8 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     settings = plan.config.tracking
     store = _open(settings)
     folder = Path(settings.folder).expanduser() / "sweeps"
-    recover(settings, store)
-    done = {}
+    recover(settings)
+    done: dict[str, Run] = {}
     if store is not None:
         log_waiting(settings, store, every=False)
         done = _done(store, plan.name)
@@ -117,23 +117,28 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
             plan.rows.append(_row(Outcome(job, "done before", done[job.fingerprint]), plan.varied))
         else:
             missing.append(job)
-    unknown: list[Outcome] = []
+    outcomes = {_key(job): Outcome(job, "not begun") for job in missing}
     try:
         with _bars(len(plan.jobs), len(plan.jobs) - len(missing), progress) as (bar, bars):
             for outcome in launch(missing, plan.config.launcher, folder / "jobs", bars):
+                outcomes[_key(outcome.job)] = outcome
                 bar.update()
-                if outcome.status == "unknown":
-                    unknown.append(outcome)
-                else:
-                    plan.rows.append(_row(outcome, plan.varied))
     finally:
-        logged = _log_again(settings, plan)
-        for outcome in unknown:  # a cluster job that was ended may have finished some of its part
+        logged = _log_again(settings, plan.name)
+        before = {run.id for run in done.values()}
+        for outcome in outcomes.values():
             run = logged.get(outcome.job.fingerprint)
-            outcome = Outcome(outcome.job, "finished", run) if run else outcome
+            if (
+                run and run.id not in before and outcome.status != "finished"
+            ):  # logged later, elsewhere, or unheard
+                outcome = Outcome(outcome.job, "finished", run)
             plan.rows.append(_row(outcome, plan.varied))
         result = _result(plan, folder)
     return result
+
+
+def _key(job: Job) -> tuple[Path, str]:
+    return job.video, job.fingerprint
 
 
 def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
@@ -198,19 +203,15 @@ def _done(store: Store, name: str) -> dict[str, Run]:
     return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
 
 
-def _log_again(settings: TrackingSettings, plan: _Plan) -> dict[str, Run]:
+def _log_again(settings: TrackingSettings, name: str) -> dict[str, Run]:
     """Log what the store did not take during the sweep; all its finished runs."""
     try:
         store = tracking.open_store(settings)
         log_waiting(settings, store, every=False)
-        done = _done(store, plan.name)
+        return _done(store, name)
     except TrackingError as error:
         log.warning("%s; `python -m posexp sync` logs later what waits", error.problem)
         return {}
-    for row in plan.rows:
-        if row["status"] in ("waiting", "elsewhere") and row["fingerprint"] in done:
-            row.update(_figures(done[row["fingerprint"]]), status="finished", problem="")
-    return done
 
 
 def _row(outcome: Outcome, varied: list[str]) -> dict[str, Any]:
@@ -271,7 +272,7 @@ def _bars(total: int, done: int, progress: bool) -> Iterator[tuple[Any, Any]]:
         free.put(place)
 
     with tqdm(
-        total=total, initial=done, desc="batch", unit=" jobs", disable=not shown,
+        total=total, initial=done, desc="batch", unit="job", disable=not shown,
         dynamic_ncols=True, position=0,
     ) as bar:  # fmt: skip
         yield bar, clip

@@ -23,7 +23,7 @@ class PosexpError(Exception):
     def __init__(self, subject: object, problem: str, remedy: str = "") -> None:
         self.subject, self.problem, self.remedy = str(subject), problem, remedy
         text = f"{self.subject}: {problem}" + (f". {remedy}" if remedy else "")
-        super().__init__(" ".join(text.split()))
+        super().__init__(printable(" ".join(text.split())))
 
 
 class ConfigError(PosexpError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -150,20 +151,14 @@ def perform(
     return _Performance(job, source, estimator, tags or {}).run(report)
 
 
-def recover(
-    settings: tracking.TrackingSettings,
-    store: Store | None,
-    reason: str = "",
-    job: Job | None = None,
-) -> int:
+def recover(settings: tracking.TrackingSettings, reason: str = "", job: Job | None = None) -> int:
     """Close the runs whose process died, with the poses that it had written down.
 
     Parameters
     ----------
     settings : TrackingSettings
-        Their folder.
-    store : Store, optional
-        Those meant for it are logged; the others wait for theirs.
+        Their folder, and the store that is asked to take them; those that are meant for another
+        wait for it.
     reason : str
         Why it died, where that is known: then the run is FAILED, else KILLED.
     job : Job, optional
@@ -176,6 +171,10 @@ def recover(
     """
     only = (job.sweep or "", job.fingerprint) if job else None
     dead = pending.found(tracking.pending_folder(settings), running=True, job=only)
+    store = None
+    if dead:
+        with contextlib.suppress(TrackingError):  # then they wait
+            store = tracking.open_store(settings)
     for folder, record in dead:
         record.status = "FAILED" if reason else "KILLED"
         record.tags["error"] = reason or "its process was killed"
@@ -265,7 +264,7 @@ class _Performance:
         """Give the record its end; the error, if there is one now."""
         record, folder = self._record, self._folder.path
         for warning in self._source.warnings:
-            log.warning("%s: %s", self._source.path, warning)
+            log.warning("%s: %s", printable(self._source.path), warning)
         if self._source.warnings:
             record.tags["video.warnings"] = "; ".join(self._source.warnings)
         # The clock may have been set back meanwhile.
@@ -400,8 +399,9 @@ class _Performance:
         _write_tables(poses, record, self._folder.path, body)
         if not statistics.tracked(poses, threshold).any():
             log.warning(
-                "%s: no person was found in any of the %d frames", self._source.path, len(poses)
-            )
+                "%s: no person was found in any of the %d frames",
+                printable(self._source.path), len(poses),
+            )  # fmt: skip
             record.tags["note"] = "no person found"
         self._artifact("config/config.yaml").write_text(
             OmegaConf.to_yaml(OmegaConf.create(_escaped(self._plain))), encoding="utf-8",

@@ -63,6 +63,8 @@ def _in_turn(jobs: Sequence[Job], bars: Bars) -> Iterator[Outcome]:
             with bars(job) as report:
                 outcome = worker.do(job, report)
             yield outcome
+            if outcome.status == "interrupted":  # by a cluster's time limit, say
+                return
     finally:
         worker.stop()
 

@@ -13,8 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from posexp import job as jobs
-from posexp import tracking
-from posexp.errors import PosexpError, TrackingError
+from posexp.errors import PosexpError, printable
 from posexp.job import Job, Report
 from posexp.tracking import Run
 
@@ -34,7 +33,7 @@ class Outcome:
         Which.
     status : str
         ``finished``; ``done before``; ``elsewhere`` (another process does it); ``waiting`` (done,
-        but not in MLflow yet); ``failed``; ``interrupted``.
+        but not in MLflow yet); ``failed``; ``interrupted``; ``not begun``.
     run : Run, optional
         Its run, when it is in MLflow and finished.
     problem : str
@@ -146,12 +145,12 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     except KeyboardInterrupt:
         return Outcome(job, "interrupted", problem="interrupted", last=True)
     except MemoryError:
-        problem = f"{job.video}: not enough memory for it"
+        problem = f"{printable(job.video)}: not enough memory for it"
         return Outcome(job, "failed", problem=problem, last=True)
     except Exception as error:  # it must not end the batch
         log.debug("%s", job.video, exc_info=True)
         text = " ".join(str(error).split())[:300]
-        problem = f"{job.video}: unexpected {type(error).__name__}: {text}"
+        problem = f"{printable(job.video)}: unexpected {type(error).__name__}: {text}"
         return Outcome(job, "failed", problem=problem, last=True)
 
 
@@ -227,11 +226,6 @@ def _died(job: Job, status: int) -> Outcome:
         "SIGKILL": "was killed (SIGKILL): perhaps there was not enough memory",
         "SIGTERM": "was ended (SIGTERM)",
     }.get(name, f"crashed ({name}): the file may be damaged")
-    problem = f"{job.video}: the process that worked on it {why}"
-    settings = job.config.tracking
-    try:
-        store = tracking.open_store(settings)
-    except TrackingError:
-        store = None
-    jobs.recover(settings, store, problem, job)
+    problem = f"{printable(job.video)}: the process that worked on it {why}"
+    jobs.recover(job.config.tracking, problem, job)
     return Outcome(job, "failed", problem=problem)

@@ -1,5 +1,6 @@
 """The command line as a researcher uses it: real models, real clips, a real store."""
 
+import re
 import shutil
 import sys
 import tarfile
@@ -14,9 +15,11 @@ import yaml
 from conftest import errors_px, posexp_command
 
 import posexp
+from posexp import tracking
 from posexp.app import embedded_clip
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY
+from posexp.tracking import TrackingSettings
 from posexp.video import VideoSource
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,3 +192,38 @@ def test_the_python_interface_does_what_the_readme_shows(tmp_path, monkeypatch):
     assert posexp.load(run.id[:8]).poses() == run.poses()
     with pytest.raises(posexp.PosexpError, match="expected one run"):
         posexp.load("nosuchrun")
+
+
+def test_a_run_is_repeated_from_its_own_configuration(tmp_path):
+    """Every key that was set comes back, and the keypoints are the same bit for bit."""
+    shutil.copy(embedded_clip(), tmp_path / "it's ${x} [1].mp4")
+    first = posexp_command(
+        "video=it's ${x} [1].mp4", "video.start=0.1", "video.stop=0.5", "model.mode=single_image",
+        "model.min_detection_confidence=0.4", "keypoints.joints=all", "overlay.height=64",
+        "overlay.trail=5", cwd=tmp_path,
+    )  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    again = posexp_command("rerun", "run=last", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "identical, bit for bit, in 20 frames" in again.stdout
+    store = tracking.open_store(TrackingSettings(folder=str(tmp_path / "mlruns")))
+    second, original = store.search({})
+    assert second.tags["posexp.rerun_of"] == original.id
+    assert second.params == original.params
+    (tmp_path / "it's ${x} [1].mp4").write_bytes(b"another")
+    changed = posexp_command("rerun", f"run={original.id[:10]}", cwd=tmp_path)
+    assert changed.returncode == 1 and len(changed.stderr.splitlines()) == 1
+    assert "expected its video" in changed.stderr and "found another one" in changed.stderr
+
+
+def test_a_batch_says_what_failed_and_why(tmp_path):
+    (tmp_path / "clips").mkdir()
+    shutil.copy(embedded_clip(), tmp_path / "clips" / "good.mp4")
+    (tmp_path / "clips" / "bad.mp4").write_bytes(b"no video")
+    result = posexp_command("video=clips/", "video.stop=0.2", "overlay=none", cwd=tmp_path)
+    assert result.returncode == 1 and result.stderr == ""
+    assert re.search(r"sweep clips-\w{6}: 2 jobs: 1 (finished|failed), 1", result.stdout)
+    assert "mlkit       clips/bad.mp4: expected a video" in result.stdout
+    table = pd.read_csv(next((tmp_path / "mlruns" / "sweeps").glob("*.csv")))
+    assert table["status"].tolist() == ["failed", "finished"]
+    assert table["frames"][1] == 10

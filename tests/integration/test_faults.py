@@ -211,7 +211,7 @@ def test_logging_that_ends_at_any_call_is_completed_once(
             with pytest.raises(Stop):
                 posexp.run(command)
             failing_client.update(fail_at=-1)
-            job.recover(TrackingSettings(), store)
+            job.recover(TrackingSettings())
             job.log_waiting(TrackingSettings(), store, every=True)
             (run,) = [run for run in runs_of(store) if run.id not in known]
             if number > 3:  # else it was ended before there were any poses

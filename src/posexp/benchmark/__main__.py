@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,7 +130,7 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     from posexp.pending import RunRecord
 
     store = tracking.open_store(settings)
-    sweep = time.strftime("%Y%m%d-%H%M%S")
+    sweep = f"benchmark-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
     for name, (source, digest) in results.weights.items():
         table = results.table[results.table["variant"] == name]
         record = RunRecord(
