@@ -143,3 +143,22 @@ def test_somebody_elses_hydra_is_left_alone():
         assert GlobalHydra.instance().is_initialized()
         with pytest.raises(Exception, match="nonexistent"):
             compose("nonexistent")
+
+
+def test_values_with_commas_multiply_and_paths_are_taken_as_typed():
+    parts = config.grid(
+        ["model=mlkit,lightning", "video=a, b [1].mp4", "video.stop=1,2", "force=True"]
+    )
+    assert parts == [
+        [f"model={model}", f"video.stop={stop}", "force=True", "video=a, b [1].mp4"]
+        for model in ("mlkit", "lightning") for stop in (1, 2)
+    ]  # fmt: skip
+    assert config.grid([]) == [[]]
+    assert [part[0] for part in config.grid(["overlay.trail=range(0,30,10)"])] == [
+        "overlay.trail=0", "overlay.trail=10", "overlay.trail=20"
+    ]  # fmt: skip
+
+
+def test_several_values_without_m_are_told_how():
+    with pytest.raises(ConfigError, match=r"python -m posexp -m model=mlkit,lightning"):
+        config.load_config(["model=mlkit,lightning"])

@@ -209,6 +209,8 @@ def _summarize_sweep(result: Sweep) -> None:
         print(f"  {row['model']:<12}{row['problem'] or row['status']}")
     print(f"\nTable     {result.path}")
     print(f"Compare   python -m posexp compare sweep={result.name}")
+    if result.page:
+        print(f"Charts    {result.page}")
 
 
 def _rerun(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import html
 import logging
 import queue
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from posexp.extraction import progress_bar, watched
 from posexp.job import Job, Report, log_waiting, prepare, recover
 from posexp.launchers import launch
 from posexp.study import Clip, find_clips, sweep_of
-from posexp.tracking import Run, Store, TrackingSettings
+from posexp.tracking import Run, TrackingSettings
 from posexp.weights import sha256_of
 from posexp.workers import Outcome
 
@@ -51,11 +52,14 @@ class Sweep:
         status, run``, the figures of `METRICS`, ``problem``.
     path : Path
         The table as CSV.
+    page : str
+        Address of its runs' charts in the MLflow UI; empty without runs.
     """
 
     name: str
     table: pd.DataFrame
     path: Path
+    page: str = ""
 
     def _repr_html_(self) -> str:
         """For notebooks: its name and its table."""
@@ -104,13 +108,10 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     """
     plan = _plan(overrides, progress)
     settings = plan.config.tracking
-    store = _open(settings)
+    answers = _answers(settings)
     folder = Path(settings.folder).expanduser() / "sweeps"
     recover(settings)
-    done: dict[str, Run] = {}
-    if store is not None:
-        log_waiting(settings, store, every=False)
-        done = _done(store, plan.name)
+    done = _logged(settings, plan.name) if answers else {}
     missing = []
     for job in plan.jobs:
         if job.fingerprint in done and not plan.config.force:
@@ -124,16 +125,16 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
                 outcomes[_key(outcome.job)] = outcome
                 bar.update()
     finally:
-        logged = _log_again(settings, plan.name)
+        logged = _logged(settings, plan.name)
         before = {run.id for run in done.values()}
         for outcome in outcomes.values():
             run = logged.get(outcome.job.fingerprint)
-            if (
-                run and run.id not in before and outcome.status != "finished"
-            ):  # logged later, elsewhere, or unheard
+            # Logged only now, done by another process, or in a cluster job that was ended.
+            if run and run.id not in before and outcome.status != "finished":
                 outcome = Outcome(outcome.job, "finished", run)
             plan.rows.append(_row(outcome, plan.varied))
         result = _result(plan, folder)
+    result.page = next((run.sweep_page for run in (logged | done).values()), "")
     return result
 
 
@@ -183,35 +184,29 @@ def _digest(path: Path) -> str | PosexpError:
         return VideoError(path, f"cannot be read ({error.strerror})", "Check the path")
 
 
-def _open(settings: TrackingSettings) -> Store | None:
-    """The store, made before the first job; None when it does not answer now."""
+def _answers(settings: TrackingSettings) -> bool:
+    """Whether the store answers; it and the experiment are made before the first job."""
     try:
-        store = tracking.open_store(settings)
-        store.prepare(settings.experiment)
-        return store
+        tracking.open_store(settings).prepare(settings.experiment)
+        return True
     except TrackingError as error:
         if not tracking.is_server(tracking.uri_of(settings)):
             raise
         tracking.make_folder(Path(settings.folder).expanduser())
         log.warning("%s; going on without it", error.problem)
-        return None
+        return False
 
 
-def _done(store: Store, name: str) -> dict[str, Run]:
-    """Finished runs of a sweep by fingerprint."""
-    runs = store.search({"posexp.sweep": name}, None, "status = 'FINISHED'")
-    return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
-
-
-def _log_again(settings: TrackingSettings, name: str) -> dict[str, Run]:
-    """Log what the store did not take during the sweep; all its finished runs."""
+def _logged(settings: TrackingSettings, name: str) -> dict[str, Run]:
+    """Finished runs of a sweep by fingerprint, once the results that waited are logged too."""
     try:
         store = tracking.open_store(settings)
         log_waiting(settings, store, every=False)
-        return _done(store, name)
+        runs = store.search({"posexp.sweep": name}, None, "status = 'FINISHED'")
     except TrackingError as error:
         log.warning("%s; `python -m posexp sync` logs later what waits", error.problem)
         return {}
+    return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
 
 
 def _row(outcome: Outcome, varied: list[str]) -> dict[str, Any]:
@@ -244,7 +239,7 @@ def _result(plan: _Plan, folder: Path) -> Sweep:
     columns = [name for name in names if name not in (*last, "fingerprint")]
     table = pd.DataFrame(plan.rows, columns=[*columns, *last])
     table = table.sort_values([*columns, "video", "model"], kind="stable", ignore_index=True)
-    path = folder / f"{plan.name}.csv"
+    path = folder / (re.sub(r"[^\w.-]+", "_", plan.name)[:200] + ".csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         table.to_csv(path, index=False, float_format="%.6g")

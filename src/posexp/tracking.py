@@ -121,8 +121,16 @@ class Run:
     @property
     def compare_page(self) -> str:
         """Address of the charts of all runs of the same video."""
-        same = f'tags.`video.sha256` = "{self.tags["video.sha256"]}"'
-        view = f"searchFilter={quote(same)}&compareRunsMode=CHART"
+        return self._charts("video.sha256")
+
+    @property
+    def sweep_page(self) -> str:
+        """Address of the charts of all runs of the same sweep."""
+        return self._charts("posexp.sweep")
+
+    def _charts(self, tag: str) -> str:
+        same = quote(f'tags.`{tag}` = "{self.tags.get(tag, "")}"')
+        view = f"searchFilter={same}&compareRunsMode=CHART"
         return f"{self._pages}?workflowType=machine_learning&{view}"
 
     @property

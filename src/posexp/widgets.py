@@ -203,12 +203,13 @@ class CompareRuns(ipywidgets.VBox):
         )
         self.newer = ipywidgets.Button(description="Newer", icon="arrow-up", disabled=True)
         self.older = ipywidgets.Button(description="Older", icon="arrow-down", disabled=True)
+        self._pages = ipywidgets.HBox([self.newer, self.older])
         self._tokens: list[str | None] = [None]  # of the pages up to the one that is listed
         self.chooser = ipywidgets.SelectMultiple(rows=7, layout=ipywidgets.Layout(width="auto"))
         self.table = ipywidgets.HTML()
         self.note = ipywidgets.HTML()
         filters = ipywidgets.HBox(
-            [self.search, self.video, self.status, self.refresh, self.newer, self.older],
+            [self.search, self.video, self.status, self.refresh, self._pages],
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self._above = (filters, self.chooser, self.note, self.table)
@@ -249,6 +250,8 @@ class CompareRuns(ipywidgets.VBox):
             found, following = store.page_of(wanted, condition, _RUNS, tokens[-1])
             self._tokens = [*tokens, following]
             self.newer.disabled, self.older.disabled = len(tokens) == 1, following is None
+            one = self.newer.disabled and self.older.disabled
+            self._pages.layout.display = "none" if one else ""
             chosen = [key for key in self.chooser.value if key in self._found]
             self._found = {run.id: run for run in found} | {k: self._found[k] for k in chosen}
             if not self.video.value:
