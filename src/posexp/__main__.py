@@ -22,7 +22,8 @@ posexp: what did each pose model see, how sure was it, and which should I use?
 
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
   python -m posexp -m [key=a,b ...]    every variant on every video: a sweep, one run for each
-  python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine
+  python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine only
+                                       (for others too: --host 0.0.0.0)
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
@@ -240,14 +241,13 @@ def _show_config(arguments: list[str]) -> int:
 
 
 def _ui(arguments: list[str]) -> int:
-    port = 5000
-    if "--port" in arguments:
-        at = arguments.index("--port")
-        text = "".join(arguments[at + 1 : at + 2])
-        if not text.isdecimal() or not 0 < int(text) < 65536:
-            raise ConfigError("--port", f"expected a port from 1 to 65535, got {text!r}")
-        port = int(text)
-        del arguments[at : at + 2]
+    arguments, host = _option(arguments, "--host", "127.0.0.1")
+    arguments, text = _option(arguments, "--port", "5000")
+    if not host:
+        raise ConfigError("--host", "expected an address, got nothing", "0.0.0.0 is every one")
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigError("--port", f"expected a port from 1 to 65535, got {text!r}")
+    port = int(text)
     import socket
 
     from posexp import tracking
@@ -264,6 +264,8 @@ def _ui(arguments: list[str]) -> int:
                 "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
             )
     page = store.page(settings.experiment, port)
+    if host not in ("127.0.0.1", "localhost"):
+        print(f"Without a password: who reaches {host}:{port} can read and delete all runs")
     print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
     # A light server: no job workers, no look-ups outside.
     environment = {
@@ -271,8 +273,16 @@ def _ui(arguments: list[str]) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    command = tracking.ui_command(store, port)
+    command = tracking.ui_command(store, port, host)
     os.execve(command[0], command, environment)
+
+
+def _option(arguments: list[str], name: str, default: str) -> tuple[list[str], str]:
+    """The arguments without an option and its value, and the value."""
+    if name not in arguments:
+        return arguments, default
+    at = arguments.index(name)
+    return arguments[:at] + arguments[at + 2 :], "".join(arguments[at + 1 : at + 2])
 
 
 def _sync(arguments: list[str]) -> int:

@@ -528,14 +528,14 @@ def pending_folder(settings: TrackingSettings) -> Path:
     return Path(settings.folder).expanduser() / "pending"
 
 
-def ui_command(store: Store, port: int) -> list[str]:
-    """The command that serves the UI of a store, on this machine only."""
+def ui_command(store: Store, port: int, host: str = "127.0.0.1") -> list[str]:
+    """The command that serves the UI of a store; by default to this machine only."""
     import sys
 
     return [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
         "--default-artifact-root", (store.folder.resolve() / "artifacts").as_uri(),
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--host", host, "--port", str(port), "--workers", "1",
     ]  # fmt: skip
 
 
