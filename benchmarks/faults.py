@@ -23,7 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from clips import make_clip
-from mutations import FORMATS, mutated, read_all
+from mutations import read_all, write_mutated
 
 from posexp import tracking
 from posexp.tracking import TrackingSettings
@@ -52,14 +52,7 @@ def runs_of(folder: Path) -> list[Any]:
 
 def damaged_files(folder: Path, count: int) -> None:
     folder.mkdir()
-    sound = {
-        suffix: make_clip(folder / f"sound.{suffix}", *options, frames=12).read_bytes()
-        for suffix, options in FORMATS.items()
-    }
-    paths = []
-    for name, data in mutated(sound, count):
-        (folder / name).write_bytes(data)
-        paths.append(folder / name)
+    paths = write_mutated(folder, count)
     began = time.perf_counter()
     ended = collections.Counter(how for _, how, _ in read_all(paths))
     seconds = time.perf_counter() - began

@@ -8,7 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,17 @@ def posexp_command(
         timeout=300,
         check=False,
     )
+
+
+def wait_for(
+    what: Callable[[], Any], process: subprocess.Popen[str] | None = None, seconds: float = 150
+) -> None:
+    """Wait until `what` is true, while `process`, if there is one, goes on."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert process is None or process.poll() is None, process and process.communicate()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
 
 
 def errors_px(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

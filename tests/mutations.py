@@ -49,6 +49,21 @@ def mutated(sound: dict[str, bytes], count: int, seed: int = 0) -> Iterator[tupl
         yield f"{number:03}_{kind.__name__}.{suffix}", bytes(data)
 
 
+def write_mutated(folder: Path, count: int) -> list[Path]:
+    """Damaged files in a folder, made from a sound one of each format."""
+    from clips import make_clip
+
+    sound = {
+        suffix: make_clip(folder / f"sound.{suffix}", *options, frames=12).read_bytes()
+        for suffix, options in FORMATS.items()
+    }
+    paths = []
+    for name, data in mutated(sound, count):
+        (folder / name).write_bytes(data)
+        paths.append(folder / name)
+    return paths
+
+
 def flip(data: bytearray, choose: random.Random, _: dict[str, bytes]) -> bytearray:
     """A few bits turned, anywhere."""
     for _ in range(choose.choice([1, 4, 16, 64, 256])):

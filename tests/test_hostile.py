@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 from clips import make_clip
-from mutations import FORMATS, mutated, read_all
+from mutations import read_all, write_mutated
 
 import posexp
 from posexp import comparison_report, tracking, widgets
@@ -30,15 +30,7 @@ FILES = 300
 
 def test_damaged_videos_end_in_frames_or_in_one_line(tmp_path):
     """Bits turned, cut, spliced, absurd headers; in bounded time and memory, without a crash."""
-    sound = {
-        suffix: make_clip(tmp_path / f"sound.{suffix}", *options, frames=12).read_bytes()
-        for suffix, options in FORMATS.items()
-    }
-    paths = []
-    for name, data in mutated(sound, FILES):
-        (tmp_path / name).write_bytes(data)
-        paths.append(tmp_path / name)
-    results = list(read_all(paths))
+    results = list(read_all(write_mutated(tmp_path, FILES)))
     counts = collections.Counter(ended for _, ended, _ in results)
     odd = [(path.name, *rest) for path, *rest in results if rest[0] not in ("decoded", "error")]
     assert not odd

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from posexp import pending
-from posexp.pending import RunRecord, claim, found
+from posexp.pending import ResultFolder, RunRecord, claim, found
 
 
 def record(fingerprint: str = "f", sweep: str | None = "s", **more) -> RunRecord:
@@ -60,12 +60,18 @@ def test_single_runs_of_the_same_second_get_a_folder_each(tmp_path):
     assert len({folder.path for folder in folders if folder}) == 3
 
 
-def test_finished_results_wait_and_are_not_made_again_unless_asked(tmp_path):
-    folder = claim(tmp_path, done := record(), "mlkit-clip")
+def left(base: Path, status: str) -> ResultFolder:
+    """Results of the job s, f that ended so and wait to be logged."""
+    folder = claim(base, done := record(), "mlkit-clip")
     assert folder is not None
-    done.status = "FINISHED"
+    done.status = status
     done.save(folder.path)
     folder.release()
+    return folder
+
+
+def test_finished_results_wait_and_are_not_made_again_unless_asked(tmp_path):
+    folder = left(tmp_path, "FINISHED")
     assert claim(tmp_path, record(), "mlkit-clip") is None
     again = claim(tmp_path, record(), "mlkit-clip", again=True)
     assert again is not None and again.path != folder.path
@@ -73,11 +79,7 @@ def test_finished_results_wait_and_are_not_made_again_unless_asked(tmp_path):
 
 
 def test_failed_results_that_wait_do_not_keep_the_job_from_being_tried_again(tmp_path):
-    folder = claim(tmp_path, failed := record(), "mlkit-clip")
-    assert folder is not None
-    failed.status = "FAILED"
-    failed.save(folder.path)
-    folder.release()
+    left(tmp_path, "FAILED")
     assert claim(tmp_path, record(), "mlkit-clip") is not None
 
 

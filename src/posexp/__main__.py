@@ -401,11 +401,7 @@ def _summarize(run: Run) -> None:
 @contextlib.contextmanager
 def _stop_on_sigterm() -> Iterator[None]:
     """Let `kill` and a cluster's time limit end a run as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -141,10 +141,11 @@ def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, 
     video = Path(settings.path).expanduser() if settings.path else embedded_clip()
     source = VideoSource(video, settings.start, settings.stop)
     estimator = load(config.model)
-    task = job.prepare(config, plain, source.path)
+    content = job.content_of(source.path)
+    task = job.prepare(config, plain, source.path, content, estimator.weights)
     job.recover(config.tracking)
     with progress_bar(f"{estimator.name}: {video.name}", progress) as report:
-        return job.perform(task, estimator, report, source, tags)
+        return job.perform(task, estimator, source, report, tags)
 
 
 def _overrides(plain: dict[str, Any]) -> list[str]:

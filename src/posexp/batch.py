@@ -17,14 +17,13 @@ import pandas as pd
 from posexp import tracking
 from posexp.app import embedded_clip
 from posexp.config import Config, flatten, grid, load_config
-from posexp.errors import PosexpError, TrackingError, VideoError, printable
+from posexp.errors import TrackingError, VideoError, printable
 from posexp.estimators import find_weights
-from posexp.extraction import progress_bar, watched
-from posexp.job import Job, Report, log_waiting, prepare, recover
+from posexp.extraction import Report, progress_bar, watched
+from posexp.job import Content, Job, content_of, go_on_without, log_waiting, prepare, recover
 from posexp.launchers import launch
 from posexp.study import Clip, find_clips, sweep_of
 from posexp.tracking import Run, TrackingSettings
-from posexp.weights import sha256_of
 from posexp.workers import Outcome
 
 log = logging.getLogger("posexp")
@@ -153,35 +152,31 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
     keys = [argument.partition("=")[0] for argument in typed]
     varied = [key for key in dict.fromkeys(keys) if keys.count(key) > 1 and key != "model"]
     plan = _Plan(name, first, varied)
-    for config, _ in configs:
-        find_weights(config.model)  # downloads, or says so now, before the night
-    digests: dict[Path, str | PosexpError] = {}
+    # Downloads, or says that it cannot, now and not in the night.
+    weights = [find_weights(config.model) for config, _ in configs]
+    contents: dict[Path, Content | VideoError] = {}
     with progress_bar("reading the videos", progress and len(clips) > 20) as report:
         for number, clip in enumerate(clips, 1):
-            digests[clip.path] = _digest(clip.path)
+            contents[clip.path] = _content(clip.path)
             report(number, len(clips))
-    for config, plain in configs:
+    for (config, plain), model in zip(configs, weights, strict=True):
         for clip in clips:
-            digest = digests[clip.path]
-            try:
-                if isinstance(digest, PosexpError):
-                    raise digest
-                plan.jobs.append(prepare(config, plain, clip.path, name, clip.columns, digest))
-            except PosexpError as error:
-                about = _about(clip.columns, clip.path, config, plain, plan.varied)
-                plan.rows.append(
-                    {**about, "fingerprint": "", "status": "failed", "problem": str(error)}
+            content = contents[clip.path]
+            if isinstance(content, Content):
+                plan.jobs.append(
+                    prepare(config, plain, clip.path, content, model, name, clip.columns)
                 )
+            else:
+                about = _about(clip.columns, clip.path, config, plain, varied)
+                plan.rows.append({**about, "status": "failed", "problem": str(content)})
     return plan
 
 
-def _digest(path: Path) -> str | PosexpError:
+def _content(path: Path) -> Content | VideoError:
     try:
-        if path.stat().st_size == 0:
-            return VideoError(path, "expected a video, got an empty file", "Copy it again")
-        return sha256_of(path)
-    except OSError as error:
-        return VideoError(path, f"cannot be read ({error.strerror})", "Check the path")
+        return content_of(path)
+    except VideoError as error:
+        return error
 
 
 def _answers(settings: TrackingSettings) -> bool:
@@ -190,10 +185,7 @@ def _answers(settings: TrackingSettings) -> bool:
         tracking.open_store(settings).prepare(settings.experiment)
         return True
     except TrackingError as error:
-        if not tracking.is_server(tracking.uri_of(settings)):
-            raise
-        tracking.make_folder(Path(settings.folder).expanduser())
-        log.warning("%s; going on without it", error.problem)
+        go_on_without(settings, error)
         return False
 
 
@@ -213,7 +205,6 @@ def _row(outcome: Outcome, varied: list[str]) -> dict[str, Any]:
     job, run = outcome.job, outcome.run
     return {
         **_about(job.columns, job.video, job.config, job.plain, varied),
-        "fingerprint": job.fingerprint,
         "status": outcome.status,
         **(_figures(run) if run else {}),
         "problem": outcome.problem,
@@ -236,7 +227,7 @@ def _figures(run: Run) -> dict[str, Any]:
 def _result(plan: _Plan, folder: Path) -> Sweep:
     names = dict.fromkeys(name for row in plan.rows for name in row)
     last = ["video", "model", "status", "run", *METRICS.values(), "problem"]
-    columns = [name for name in names if name not in (*last, "fingerprint")]
+    columns = [name for name in names if name not in last]
     table = pd.DataFrame(plan.rows, columns=[*columns, *last])
     table = table.sort_values([*columns, "video", "model"], kind="stable", ignore_index=True)
     path = folder / (re.sub(r"[^\w.-]+", "_", plan.name)[:200] + ".csv")

@@ -15,6 +15,9 @@ from posexp.estimators import Estimator, load, options_for
 from posexp.poses import FramePose, PoseSequence
 from posexp.video import Frame, VideoSource
 
+Report = Callable[[int, "int | None"], None]
+"""Told the frames done, and the frames expected where that is known."""
+
 _BLOCK = 1000  # frames
 
 
@@ -47,13 +50,13 @@ class Extraction:
         self._blocks: list[PoseSequence] = []
         self._broken = False
 
-    def run(self, report: Callable[[int, int | None], None] | None = None) -> None:
+    def run(self, report: Report | None = None) -> None:
         """Go through the whole video; VideoError for input that cannot be gone through.
 
         Parameters
         ----------
         report : callable, optional
-            Told the frames done and the frames expected, None where that is unknown.
+            Hears how far it is.
         """
         waiting: deque[Frame] = deque()
         handed: deque[Future[None]] = deque()
@@ -155,9 +158,7 @@ def extract(
 
 
 @contextmanager
-def progress_bar(
-    label: str, wanted: bool = True, position: int | None = None
-) -> Iterator[Callable[[int, int | None], None]]:
+def progress_bar(label: str, wanted: bool = True, position: int | None = None) -> Iterator[Report]:
     """A bar of frames, and the function that moves it; none where nobody looks."""
     from tqdm.auto import tqdm
 

@@ -10,7 +10,6 @@ import logging
 import platform
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,20 @@ from typing import Any
 from posexp import figures, pending, reports, statistics, tracking
 from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable
-from posexp.estimators import Estimator, find_weights
+from posexp.estimators import Estimator
 from posexp.evaluation import evaluate
-from posexp.extraction import Extraction, Sink
+from posexp.extraction import Extraction, Report, Sink
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
-from posexp.pending import ResultFolder, RunRecord
+from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY, SKELETONS
 from posexp.tracking import Run, Store
 from posexp.truth import GroundTruth, read_truth, truth_beside
 from posexp.video import VideoSource, writing_failed
-from posexp.weights import sha256_of
+from posexp.weights import ModelFile, sha256_of
 
 log = logging.getLogger("posexp")
-
-Report = Callable[[int, "int | None"], None]
-"""Told the frames done, and the frames expected where that is known."""
 
 _VERSIONS = (
     "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
@@ -45,6 +41,25 @@ _NOT_THE_RESULT = ("tracking", "launcher", "force")
 
 class Elsewhere(Exception):
     """Another process does this job, or has done it and its results wait to be logged."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a video's file holds.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the file.
+    stamp : tuple
+        Its size and time of change, from before the sha256 was taken.
+    truth : str, optional
+        sha256 of the ground truth beside it, where there is one.
+    """
+
+    sha256: str
+    stamp: tuple[int, int]
+    truth: str | None
 
 
 @dataclass(frozen=True)
@@ -59,10 +74,8 @@ class Job:
         The same as plain nested values, ``video.path`` filled in.
     video : Path
         The file.
-    digest : str
-        Its sha256.
-    stamp : tuple
-        Its size and time of change when that was taken.
+    content : Content
+        What it holds.
     fingerprint : str
         sha256 over the contents of video, weights and truth, and the keys that change the result.
     sweep : str, optional
@@ -74,52 +87,46 @@ class Job:
     config: Config
     plain: dict[str, Any]
     video: Path
-    digest: str
-    stamp: tuple[int, int]
+    content: Content
     fingerprint: str
     sweep: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+
+
+def content_of(video: Path) -> Content:
+    """Read a video, and the truth beside it, for their sha256; VideoError when that fails."""
+    stamp, truth = _stamp(video), truth_beside(video)
+    return Content(_sha256(video), stamp, _sha256(truth) if truth else None)
 
 
 def prepare(
     config: Config,
     plain: dict[str, Any],
     video: Path,
+    content: Content,
+    weights: ModelFile,
     sweep: str | None = None,
     columns: dict[str, str] | None = None,
-    digest: str | None = None,
 ) -> Job:
-    """A job from a checked configuration; reads the video once, for its sha256 (or `digest`).
-
-    Raises
-    ------
-    ModelError
-        When the weights cannot be had.
-    VideoError
-        When the video cannot be read.
-    """
+    """A job from a checked configuration, its video's content and its model's weights."""
     plain = {**plain, "video": {**plain["video"], "path": str(video.absolute())}}
-    stamp = _stamp(video)
-    digest = digest or _sha256(video)
-    weights = find_weights(config.model)
-    truth = truth_beside(video)
     model = {k: v for k, v in plain["model"].items() if k not in ("weights", "threads")}
     parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
     parts |= {
         "model": {**model, "weights": weights.sha256},
-        "video": {**plain["video"], "path": digest},
-        "truth": _sha256(truth) if truth else None,
+        "video": {**plain["video"], "path": content.sha256},
+        "truth": content.truth,
     }
     text = json.dumps(parts, sort_keys=True)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    return Job(config, plain, video, digest, stamp, fingerprint, sweep, columns or {})
+    return Job(config, plain, video, content, fingerprint, sweep, columns or {})
 
 
 def perform(
     job: Job,
     estimator: Estimator,
+    source: VideoSource,
     report: Report | None = None,
-    source: VideoSource | None = None,
     tags: dict[str, str] | None = None,
 ) -> Run:
     """Do a job with the loaded model, and log it.
@@ -130,10 +137,10 @@ def perform(
         What.
     estimator : Estimator
         The model that its configuration names.
+    source : VideoSource
+        The video, opened.
     report : callable, optional
         Hears how far it is.
-    source : VideoSource, optional
-        The video, where it has been opened already.
     tags : dict, optional
         More tags of the run.
 
@@ -146,8 +153,6 @@ def perform(
     Elsewhere
         When another process does the same job of the same sweep.
     """
-    settings = job.config.video
-    source = source or VideoSource(job.video, settings.start, settings.stop)
     return _Performance(job, source, estimator, tags or {}).run(report)
 
 
@@ -204,6 +209,14 @@ def log_waiting(settings: tracking.TrackingSettings, store: Store, every: bool) 
     return runs
 
 
+def go_on_without(settings: tracking.TrackingSettings, error: TrackingError) -> None:
+    """Say that results will wait for a server; raise `error` when it is no server's."""
+    if not tracking.is_server(tracking.uri_of(settings)):
+        raise error
+    tracking.make_folder(Path(settings.folder).expanduser())
+    log.warning("%s; going on without it", error.problem)
+
+
 class _Performance:
     """Results go to a folder first, and from there to MLflow when it answers."""
 
@@ -240,7 +253,6 @@ class _Performance:
             self._folder.release()
 
     def _run(self, report: Report | None) -> Run:
-        extraction = keys = None
         error: BaseException | None
         try:
             self._start()
@@ -286,10 +298,7 @@ class _Performance:
         try:
             return tracking.open_store(settings), None
         except TrackingError as error:
-            if not tracking.is_server(tracking.uri_of(settings)):
-                raise
-            tracking.make_folder(Path(settings.folder).expanduser())
-            log.warning("%s; going on without it", error.problem)
+            go_on_without(settings, error)
             return None, error
 
     def _make_record(self, tags: dict[str, str]) -> RunRecord:
@@ -301,7 +310,8 @@ class _Performance:
             params={key: printable(value) for key, value in flatten(self._plain).items()},
             tags={**_tags(job, self._source, self._estimator), **tags},
             dataset={
-                "name": printable(info.path.name)[:500], "digest": job.digest[:16], "source": path
+                "name": printable(info.path.name)[:500], "digest": job.content.sha256[:16],
+                "source": path,
             },
             uri=self._store.uri if self._store else tracking.uri_of(settings),
             shape={
@@ -328,9 +338,9 @@ class _Performance:
         """Whether another process has finished this job of the sweep meanwhile."""
         if self._store is None or self._record.job is None or self._config.force:
             return False
-        tags = {"posexp.sweep": self._job.sweep or "", "posexp.fingerprint": self._job.fingerprint}
         try:
-            return bool(self._store.search(tags, 1, "status = 'FINISHED'"))
+            found = self._store.search(job_tags(self._record.job), 1, "status = 'FINISHED'")
+            return bool(found)
         except TrackingError:
             return False  # it is said where the run is to be created
 
@@ -381,7 +391,7 @@ class _Performance:
     def _changed(self) -> VideoError | None:
         """The error for a video that is no longer the one whose sha256 is logged."""
         try:
-            if _stamp(self._job.video) == self._job.stamp:
+            if _stamp(self._job.video) == self._job.content.stamp:
                 return None
         except VideoError:
             pass
@@ -517,7 +527,7 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
     tags = {key: printable(value) for key, value in job.columns.items()}
     tags |= {
         "video": printable(info.path.absolute()),
-        "video.sha256": job.digest,
+        "video.sha256": job.content.sha256,
         "video.fps": f"{info.fps:.6g}",
         "video.size": f"{info.width}x{info.height}",
         "video.codec": info.codec,

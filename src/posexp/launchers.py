@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from posexp.errors import ConfigError
-from posexp.job import Job, Report
+from posexp.extraction import Report
+from posexp.job import Job
 from posexp.launcher_settings import BasicLauncher, JoblibLauncher, SubmititLauncher
 from posexp.workers import Outcome, Worker
+
+Item = TypeVar("Item")
 
 Bars = Callable[[Job], AbstractContextManager[Report]]
 """A progress bar for one job: a context manager that gives the function that moves it."""
@@ -106,7 +109,12 @@ def shares(count: int) -> list[set[int] | None]:
     mine = sorted(os.sched_getaffinity(0))
     if count >= len(mine):
         return [{mine[i % len(mine)]} for i in range(count)]
-    return [set(mine[i * len(mine) // count : (i + 1) * len(mine) // count]) for i in range(count)]
+    return [set(share) for share in _dealt(mine, count)]
+
+
+def _dealt(items: Sequence[Item], count: int) -> list[Sequence[Item]]:
+    """All items in order, in `count` parts of equal length but for one."""
+    return [items[i * len(items) // count : (i + 1) * len(items) // count] for i in range(count)]
 
 
 def _with_submitit(
@@ -126,8 +134,7 @@ def _with_submitit(
         mem_gb=settings.memory_gb, slurm_array_parallelism=settings.jobs,
         **{key: value for key, value in slurm.items() if value and settings.cluster == "slurm"},
     )  # fmt: skip
-    count = min(settings.jobs, len(jobs))
-    parts = [jobs[i * len(jobs) // count : (i + 1) * len(jobs) // count] for i in range(count)]
+    parts = _dealt(jobs, min(settings.jobs, len(jobs)))
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # submitit repeats there what it raises
             going = dict(zip(executor.map_array(do_part, parts), parts, strict=True))

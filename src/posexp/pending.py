@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RECORD = "run.json"
 _OWNER = "owner.lock"
+_SWEEP, _FINGERPRINT = "posexp.sweep", "posexp.fingerprint"
 
 
 @dataclass
@@ -77,7 +78,7 @@ class RunRecord:
     @property
     def job(self) -> tuple[str, str] | None:
         """(sweep, fingerprint) of a sweep's run: what must not be done twice."""
-        job = self.tags.get("posexp.sweep"), self.tags.get("posexp.fingerprint")
+        job = self.tags.get(_SWEEP), self.tags.get(_FINGERPRINT)
         return job if all(job) else None  # type: ignore[return-value]
 
     def save(self, folder: Path) -> None:
@@ -102,6 +103,11 @@ class RunRecord:
                 path, f"expected the record of a run, got {str(error)[:120]}",
                 "Move its folder elsewhere",
             ) from error  # fmt: skip
+
+
+def job_tags(job: tuple[str, str]) -> dict[str, str]:
+    """The tags by which the runs of a sweep's job are found."""
+    return {_SWEEP: job[0], _FINGERPRINT: job[1]}
 
 
 @dataclass

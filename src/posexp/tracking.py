@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 import numpy as np
 
 from posexp.errors import ConfigError, TrackingError
-from posexp.pending import ResultFolder, RunRecord
+from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
 
 SERIES_POINTS = 3000
@@ -283,7 +283,7 @@ class Store:
                     )  # fmt: skip
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
             if record.job is not None:
-                self._replace_older(record)
+                self._replace_older(record, job_tags(record.job))
             return self.run(run_id)
 
     def _pictures(self, run_id: str) -> set[int]:
@@ -292,8 +292,7 @@ class Store:
         steps = [re.search(r"[%+]step[%+](\d+)[%+]", name) for name in names]
         return {int(step[1]) for step in steps if step}
 
-    def _replace_older(self, record: RunRecord) -> None:
-        same = {key: record.tags[key] for key in ("posexp.sweep", "posexp.fingerprint")}
+    def _replace_older(self, record: RunRecord, same: dict[str, str]) -> None:
         replaced = {"FAILED", "KILLED"} | ({"FINISHED"} & {record.status})
         for other in self._search(_tagged(same)):
             if other.info.run_id != record.run_id and other.info.status in replaced:
@@ -451,8 +450,12 @@ def is_server(uri: str) -> bool:
 
 def uri_of(settings: TrackingSettings) -> str:
     """The tracking URI that the settings mean."""
-    uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{(Path(settings.folder).expanduser() / 'mlflow.db').resolve()}"
+    local = Path(settings.folder).expanduser() / "mlflow.db"
+    return _named_uri(settings) or f"sqlite:///{local.resolve()}"
+
+
+def _named_uri(settings: TrackingSettings) -> str | None:
+    return settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def open_store(settings: TrackingSettings) -> Store:
@@ -469,7 +472,7 @@ def open_store(settings: TrackingSettings) -> Store:
         os.environ.setdefault(name, value)
     folder = Path(settings.folder).expanduser()
     uri = uri_of(settings)
-    if not (settings.uri or os.environ.get("MLFLOW_TRACKING_URI")):
+    if not _named_uri(settings):
         make_folder(folder)
         _create(folder)
     elif is_server(uri):
@@ -516,7 +519,7 @@ def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: boo
     """
     again = again or record.run_id is None
     if again:
-        store.start(record, again)
+        store.start(record, again=True)
         record.save(folder.path)
     run = store.finish(record, folder.path, again)
     folder.remove()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from posexp import job as jobs
 from posexp.errors import PosexpError, printable
-from posexp.job import Job, Report
+from posexp.extraction import Report
+from posexp.job import Job
 from posexp.tracking import Run
 
 if TYPE_CHECKING:
@@ -33,21 +34,26 @@ class Outcome:
         Which.
     status : str
         ``finished``; ``done before``; ``elsewhere`` (another process does it); ``waiting`` (done,
-        but not in MLflow yet); ``failed``; ``interrupted``; ``not begun``.
+        but not in MLflow yet); ``failed``; ``interrupted``; ``not begun``;
+        ``unknown`` (its cluster job ended and did not say).
     run : Run, optional
         Its run, when it is in MLflow and finished.
     problem : str
         One line, when it did not finish.
-    last : bool
-        Its process should do no other job: it was interrupted, or something failed in it that may
-        not be the video's fault, such as the end of its memory.
     """
 
     job: Job
     status: str
     run: Run | None = None
     problem: str = ""
-    last: bool = False
+
+    @property
+    def last(self) -> bool:
+        """Whether its process should do no other job.
+
+        What failed may not be the video's fault: FFmpeg calls a lack of memory a damaged file.
+        """
+        return self.status in ("failed", "interrupted")
 
 
 class Worker:
@@ -130,28 +136,27 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     """Do a job in this process; its outcome, however it ends, but for the process's own end."""
     from posexp.video import VideoSource
 
-    settings, opened = job.config.video, False
+    settings = job.config.video
     try:
         source = VideoSource(job.video, settings.start, settings.stop)
-        opened = True
-        run = jobs.perform(job, _loaded(job.config.model), report, source)
+        run = jobs.perform(job, _loaded(job.config.model), source, report)
         return Outcome(job, "finished", run)
     except jobs.Elsewhere:
         return Outcome(job, "elsewhere")
     except jobs.WaitingError as error:
         return Outcome(job, "waiting", problem=str(error))
     except PosexpError as error:
-        return Outcome(job, "failed", problem=str(error), last=opened)
+        return Outcome(job, "failed", problem=str(error))
     except KeyboardInterrupt:
-        return Outcome(job, "interrupted", problem="interrupted", last=True)
+        return Outcome(job, "interrupted", problem="interrupted")
     except MemoryError:
         problem = f"{printable(job.video)}: not enough memory for it"
-        return Outcome(job, "failed", problem=problem, last=True)
+        return Outcome(job, "failed", problem=problem)
     except Exception as error:  # it must not end the batch
         log.debug("%s", job.video, exc_info=True)
         text = " ".join(str(error).split())[:300]
         problem = f"{printable(job.video)}: unexpected {type(error).__name__}: {text}"
-        return Outcome(job, "failed", problem=problem, last=True)
+        return Outcome(job, "failed", problem=problem)
 
 
 _last: tuple[Options, Estimator] | None = None
@@ -173,21 +178,22 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
     if processors and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C ends a run
     threading.Thread(target=_follow_parent, daemon=True).start()
     logger = logging.getLogger("posexp")
     logger.handlers, logger.propagate = [_Wire(connection)], False
+
+    def report(done: int, expected: int | None) -> None:
+        with contextlib.suppress(OSError):
+            connection.send(("progress", (done, expected)))
+
     # The parent's end may be gone: then its death ends this process in its own way.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         while True:
-            outcome = attempt(connection.recv(), _Progress(connection))
+            outcome = attempt(connection.recv(), report)
             connection.send(("done", outcome))
             if outcome.last:
                 return
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _follow_parent() -> None:
@@ -196,15 +202,6 @@ def _follow_parent() -> None:
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Progress:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __call__(self, done: int, expected: int | None) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.send(("progress", (done, expected)))
 
 
 class _Wire(logging.Handler):

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import av
 import numpy as np
 import pytest
 from clips import encode, ffmpeg, make_clip
+from conftest import wait_for
 
 import posexp
 from posexp.__main__ import main
@@ -430,14 +430,6 @@ def test_server_that_is_down_costs_no_results(cli: Cli, tmp_path: Path) -> None:
 # Ctrl-C
 
 
-def wait_for(what: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_is_killed_and_keeps_its_keypoints(
     sent: signal.Signals, tmp_path: Path, store: Path
@@ -452,7 +444,7 @@ def test_interrupted_run_is_killed_and_keeps_its_keypoints(
     )  # fmt: skip
     try:
         overlay = "pending/*/artifacts/overlay/*.part"
-        wait_for(lambda: any(f.stat().st_size for f in store.glob(overlay)), process)
+        wait_for(lambda: any(f.stat().st_size for f in store.glob(overlay)), process, 60)
         process.send_signal(sent)
         _, stderr = process.communicate(timeout=60)
     finally:

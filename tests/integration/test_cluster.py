@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from clips import make_clip
-from conftest import free_port, posexp_command
-from integration.test_faults import nobody_left, runs_of, start, store_of, wait_until
+from conftest import free_port, posexp_command, wait_for
+from integration.test_faults import nobody_left, runs_of, start, store_of
 
 CONFIG = """
 ClusterName=posexp
@@ -71,7 +71,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ]  # fmt: skip
     environment = {**os.environ, "SLURM_CONF": str(conf)}
     try:
-        wait_until((folder / "munge.socket").exists)
+        wait_for((folder / "munge.socket").exists)
         for daemon in ("slurmctld", "slurmd"):
             daemons.append(subprocess.Popen(
                 [daemon, "-D", "-c"], env=environment, stderr=subprocess.DEVNULL
@@ -84,7 +84,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             )  # fmt: skip
             return done.stdout.strip() == "idle"
 
-        wait_until(idle)
+        wait_for(idle)
         yield conf
     finally:
         for process in reversed(daemons):
@@ -106,7 +106,7 @@ def test_a_sweep_on_slurm_one_of_whose_jobs_is_cancelled(slurm: Path, tmp_path: 
     environment = {"SLURM_CONF": str(slurm)}
     command = ["video=clips/", *LAUNCHER]
     first = start(*command, cwd=tmp_path, **environment)
-    wait_until(lambda: len(list(tmp_path.glob("mlruns/pending/*/poses.journal"))) == 2, first)
+    wait_for(lambda: len(list(tmp_path.glob("mlruns/pending/*/poses.journal"))) == 2, first)
     listed = subprocess.run(
         ["squeue", "--noheader", "--states=R", "--format=%i", "--array"],
         env={**os.environ, **environment}, capture_output=True, text=True, check=True,
@@ -115,7 +115,7 @@ def test_a_sweep_on_slurm_one_of_whose_jobs_is_cancelled(slurm: Path, tmp_path: 
     assert len(going) == 2  # both at once
     subprocess.run(["scancel", going[0]], env={**os.environ, **environment}, check=True)
     assert first.wait(150) == 1
-    wait_until(lambda: nobody_left(tmp_path))
+    wait_for(lambda: nobody_left(tmp_path))
     done = [run.status for run in runs_of(store_of(tmp_path))]
     assert 2 <= done.count("FINISHED") < 4 and "RUNNING" not in done
 

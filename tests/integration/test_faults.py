@@ -12,14 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clips import make_clip
-from conftest import free_port, posexp_command
-from integration.test_server import served
+from conftest import free_port, posexp_command, wait_for
+from integration.test_server import served, server_command
 
 import posexp
 from posexp import job, tracking
@@ -47,14 +47,6 @@ def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[st
     )  # fmt: skip
 
 
-def wait_until(what: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> None:
-    deadline = time.monotonic() + 150
-    while not what():
-        assert process is None or process.poll() is None, "it ended too early"
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def nobody_left(folder: Path) -> bool:
     """No process of posexp works in this folder any more."""
     import psutil
@@ -71,14 +63,6 @@ def nobody_left(folder: Path) -> bool:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def server_command(folder: Path, port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{folder}/server.db", "--workers", "1",
-        "--artifacts-destination", str(folder / "server-artifacts"),
-    ]  # fmt: skip
 
 
 def test_a_sweep_killed_twice_and_without_its_server_ends_with_exactly_its_runs(
@@ -102,17 +86,17 @@ def test_a_sweep_killed_twice_and_without_its_server_ends_with_exactly_its_runs(
     with served(server_command(here, port), port, here) as uri:
         store = Store(uri, here / "mlruns")
         killed = start(*command, cwd=here, **environment)
-        wait_until(lambda: finished(store) >= 5, killed)
+        wait_for(lambda: finished(store) >= 5, killed)
         os.killpg(killed.pid, signal.SIGKILL)  # all of it, workers too
         killed.wait()
         killed = start(*command, cwd=here, **environment)
-        wait_until(lambda: finished(store) >= 11, killed)
+        wait_for(lambda: finished(store) >= 11, killed)
         killed.kill()  # the workers see that they are alone
         killed.wait()
-        wait_until(lambda: nobody_left(here))
+        wait_for(lambda: nobody_left(here))
         before = finished(store)
         orphaned = start(*command, cwd=here, **environment)
-        wait_until(lambda: finished(store) >= before + 3, orphaned)
+        wait_for(lambda: finished(store) >= before + 3, orphaned)
     assert orphaned.wait(150) == 1  # the rest was computed, and waits
     waiting = len(list((here / "mlruns" / "pending").glob("*/run.json")))
     assert waiting > 0
@@ -267,7 +251,7 @@ def test_a_video_that_changes_while_it_is_read_fails_and_keeps_its_poses(here: P
     clip = make_clip(here / "clip.mp4", frames=400)
 
     def append() -> None:
-        wait_until(lambda: any(here.glob("mlruns/pending/*/poses.journal")))
+        wait_for(lambda: any(here.glob("mlruns/pending/*/poses.journal")))
         with clip.open("ab") as file:
             file.write(b"more")
 

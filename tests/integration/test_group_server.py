@@ -6,16 +6,15 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clips import make_clip
-from conftest import free_port
-from integration.test_faults import runs_of, start, wait_until
-from integration.test_server import served
+from conftest import free_port, wait_for
+from integration.test_faults import runs_of, start
+from integration.test_server import served, server_command
 
 import posexp
 from posexp import job, tracking
@@ -57,7 +56,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return True
 
     try:
-        wait_until(answers)
+        wait_for(answers)
         yield f"postgresql+psycopg2://posexp@127.0.0.1:{port}/postgres"
     finally:
         process.terminate()
@@ -69,11 +68,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The address of a server that keeps runs in PostgreSQL and hands out artifacts itself."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts"),
-        "--workers", "2",
-    ]  # fmt: skip
+    command = server_command(folder, port, database, workers=2)
     with served(command, port, folder) as address:
         yield address, folder
 
@@ -155,11 +150,7 @@ def test_a_server_that_stops_at_the_end_of_a_run_costs_nothing(database, tmp_pat
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "clip.mp4", frames=30)
     port = free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", database, "--artifacts-destination", str(tmp_path / "artifacts"),
-        "--workers", "1",
-    ]  # fmt: skip
+    command = server_command(tmp_path, port, database)
     settings = TrackingSettings(uri=f"http://127.0.0.1:{port}", experiment="stopped")
     arguments = ["video=clip.mp4", f"tracking.uri={settings.uri}", "tracking.experiment=stopped"]
     original = job._Performance._write_results

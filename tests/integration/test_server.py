@@ -39,6 +39,15 @@ def served(command: list[str], port: int, cwd: Path):
             process.wait(30)
 
 
+def server_command(folder: Path, port: int, database: str = "", workers: int = 1) -> list[str]:
+    """An MLflow server that hands out artifacts itself; SQLite in `folder` by default."""
+    return [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", database or f"sqlite:///{folder}/server.db",
+        "--artifacts-destination", str(folder / "artifacts"), "--workers", str(workers),
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def local_store(tmp_path_factory):
     """A folder in which the default run, shortened, has been made."""
@@ -56,12 +65,7 @@ def test_runs_wait_for_a_server_that_is_down_and_are_logged_later_once(tmp_path)
     assert "python -m posexp sync" in down.stderr.splitlines()[-1]
     waiting = list((tmp_path / "mlruns" / "pending").iterdir())
     assert len(waiting) == 1 and (waiting[0] / "artifacts" / "keypoints").is_dir()
-    server = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1",
-        "--artifacts-destination", str(tmp_path / "server-artifacts"),
-    ]  # fmt: skip
-    with served(server, port, tmp_path) as address:
+    with served(server_command(tmp_path, port), port, tmp_path) as address:
         synced = posexp_command("sync", uri, cwd=tmp_path)
         assert synced.returncode == 0, synced.stderr
         assert synced.stdout.startswith("Logged mlkit sit_to_stand (FINISHED): http://127.0.0.1")
