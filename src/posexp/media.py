@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from posexp.errors import VideoError
-from posexp.poses import whole
+from posexp.files import whole
 from posexp.video import VideoSource, even
 
 FOLDER = Path("mlruns") / "media"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from posexp.errors import TableError
+from posexp.files import whole
 from posexp.skeleton import SKELETONS, Skeleton, skeleton_of
 
 Floats = NDArray[np.floating[Any]]
@@ -308,18 +308,6 @@ class PoseSequence:
         except (OSError, ValueError) as error:
             raise TableError(path.name, f"expected a keypoint table, got {error}") from error
         return cls.from_table(table, width, height)
-
-
-@contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
-    """A name to write to that becomes `path` when all is written; after an error nothing is."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 _ARRAYS = {

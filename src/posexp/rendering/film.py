@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posexp.poses import whole
+from posexp.files import whole
 from posexp.rendering.drawing import draw, prepare, visible_joints
 from posexp.rendering.scene import Film, Scene, truth
 

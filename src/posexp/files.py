@@ -1,0 +1,54 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+PART = ".part"
+"""Ends the name of what is being written; whoever finds one without its writer may remove it."""
+
+
+@contextlib.contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A name to write to that becomes `path` when all is written; after an error nothing is.
+
+    The name is nobody else's, also when two processes write the same file. What was written is on
+    the disk before `path` is replaced, so that a loss of power leaves the old file or the new one.
+    """
+    path = Path(path)
+    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    try:
+        yield part
+        flush(part)
+        part.replace(path)
+        flush(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Have the system put a file, or the names in a folder, on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and what is in it; whoever looks meanwhile sees all of it, or nothing.
+
+    It is renamed first: a process that dies in between leaves a folder whose name ends in `PART`,
+    for the next one to sweep up.
+    """
+    gone = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
