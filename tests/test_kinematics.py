@@ -93,6 +93,8 @@ def test_the_lag_holds_at_other_and_uneven_rates():
 
 
 def test_no_lag_where_there_is_none_to_tell():
+    few = np.arange(20) / 4  # labels every quarter of a second
+    assert np.isnan(lag(moving(np.arange(250) / 50, 0.06), moving(few)))
     still = standing(200)
     assert np.isnan(lag(still, still))
     assert np.isnan(lag(moving(np.arange(20) / 50), moving(np.arange(20) / 50)))

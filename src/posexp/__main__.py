@@ -192,16 +192,16 @@ def _summarize_sweep(result: Sweep) -> None:
     print(f"\nsweep {result.name}: {len(table)} jobs: {said}\n")
     rows = table.groupby("model", sort=False).agg(
         videos=("video", "nunique"), runs=("run", "count"), tracked=("tracked", "mean"),
-        confidence=("confidence", "mean"), jitter=("jitter_torso", "mean"),
-        error=("error_px", "mean"),
+        confidence=("confidence", "mean"), jitter=("jitter_residual_torso", "mean"),
+        near=("pck_0.10", "mean"),
     )  # fmt: skip
     print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
-          f"{'jitter / torso':>16}{'error':>11}")  # fmt: skip
+          f"{'jitter / torso':>16}{'PCK@0.1':>10}")  # fmt: skip
     for model, row in rows.iterrows():
-        error = f"{row['error']:.2f} px" if row["error"] == row["error"] else "-"
+        near = f"{row['near']:.1%}" if row["near"] == row["near"] else "-"
         print(
             f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{row['tracked']:>10.1%}"
-            f"{row['confidence']:>12.3f}{row['jitter']:>16.2%}{error:>11}"
+            f"{row['confidence']:>12.3f}{_share(row['jitter']):>16}{near:>10}"
         )
     failed = result.failed
     if not failed.empty:
@@ -340,10 +340,13 @@ def _print_comparison(run: Run, comparison: Comparison) -> None:
     width = max(len(label) for label in comparison.labels) + 2
     print(f"\n{run.name}")
     print(f"\n{'run':<{width}}{'tracked':>9}{'longest gap':>13}{'jitter / torso':>16}")
-    for _, row in comparison.run_table().iterrows():
+    table = comparison.run_table()
+    differ = table["threshold"].nunique() > 1
+    for _, row in table.iterrows():
         print(
             f"{row['run']:<{width}}{row['tracked']:>9.1%}{row['longest_gap_s']:>11.2f} s"
-            f"{row['jitter_torso']:>16.2%}"
+            f"{_share(row['jitter_residual_torso']):>16}"
+            + (f"   tracked: confidence from {row['threshold']:g}" if differ else "")
         )
     table = comparison.pairwise().merge(comparison.timing(), on=["first", "second"])
     print(f"\n{'':<{2 * width}}{'median':>10}{'/ torso':>9}{'agree':>8}{'lag':>9}{'swaps':>7}")
@@ -357,6 +360,11 @@ def _print_comparison(run: Run, comparison: Comparison) -> None:
     print(f"\nThey disagree most in frames {frames}")
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
+
+
+def _share(value: float) -> str:
+    """In percent; - where it cannot be told."""
+    return f"{value:.2%}" if value == value else "-"
 
 
 def _print_evaluation(metrics: dict[str, float]) -> None:
@@ -381,8 +389,8 @@ def _summarize(run: Run) -> None:
         ("confidence, arms", "confidence/arms", "{:.3f}"),
         ("confidence, torso", "confidence/torso", "{:.3f}"),
         ("confidence, legs", "confidence/legs", "{:.3f}"),
-        ("jitter", "jitter/px", "{:.2f} px"),
-        ("jitter / torso length", "jitter/torso", "{:.2%}"),
+        ("jitter (above 6 Hz)", "jitter/residual_px", "{:.2f} px"),
+        ("jitter / torso length", "jitter/residual_torso", "{:.2%}"),
     ]
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
     for label, name, form in rows:

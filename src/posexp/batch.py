@@ -31,7 +31,8 @@ log = logging.getLogger("posexp")
 METRICS = {
     "tracking/frames": "frames", "tracking/tracked_share": "tracked",
     "tracking/longest_gap_s": "longest_gap_s", "confidence/mean": "confidence",
-    "jitter/torso": "jitter_torso", "error/mean_px": "error_px", "pck/0.10": "pck_0.10",
+    "jitter/residual_torso": "jitter_residual_torso", "error/mean_px": "error_px",
+    "pck/0.10": "pck_0.10",
 }  # fmt: skip
 """Of each run, in the table of a sweep."""
 

@@ -351,7 +351,7 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     # Keys of one variant only are no difference between the others.
     differing = [k for k in keys if len({r.params[k] for r in runs if k in r.params}) > 1]
     figures = {
-        "tracking/tracked_share": "tracked", "jitter/torso": "jitter / torso",
+        "tracking/tracked_share": "tracked", "jitter/residual_torso": "jitter / torso",
         "error/mean_px": "error, px", "pck/0.10": "PCK@0.1",
     }  # fmt: skip
     rows = []
