@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import shlex
@@ -127,6 +128,7 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     import shutil
 
     from posexp import tracking
+    from posexp.benchmark.report import over_clips
     from posexp.pending import RunRecord
 
     store = tracking.open_store(settings)
@@ -140,8 +142,9 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
             tags={"posexp.sweep": sweep, "weights.source": source, "weights.sha256": digest},
             dataset={"name": "rendered benchmark", "digest": sweep, "source": "posexp.benchmark"},
         )
-        numbers = table.drop(columns=["frames"]).select_dtypes("number").mean().dropna()
-        record.metrics = {str(key): float(value) for key, value in numbers.items()}
+        names = table.drop(columns=["frames"]).select_dtypes("number").columns
+        numbers = over_clips(table, list(names)).loc[name]
+        record.metrics = {str(k): float(v) for k, v in numbers.items() if math.isfinite(v)}
         for _, row in table.iterrows():
             record.metrics[f"pck_0.10_by_clip/{row['clip']}"] = float(row["pck/0.10"])
         record.status, record.end_ms = "FINISHED", int(time.time() * 1000)

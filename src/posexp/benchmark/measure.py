@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -47,7 +46,8 @@ class Results:
     ----------
     table : DataFrame
         A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``fps`` (of
-        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation.
+        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation; infinite
+        where too little was returned for a median or a percentile.
     curves : dict
         Variant and clip to the PCK curve.
     weights : dict
@@ -131,6 +131,5 @@ def _one(estimator: Estimator, clip: Clip, video: Path) -> tuple[dict[str, Any],
     evaluation = evaluate(poses, truth)
     about = {key: getattr(clip, key) for key in ("factor", "level", "view", "camera")}
     speed = {"fps": len(poses) / wall, "cpu_ms": 1000 * cpu / len(poses), "frames": len(poses)}
-    metrics = evaluation.metrics()
-    metrics = {key: np.nan if np.isinf(value) else value for key, value in metrics.items()}
-    return {"clip": clip.name, **about, **speed, **metrics}, evaluation.pck_curve()
+    row = {"clip": clip.name, **about, **speed, **evaluation.metrics()}
+    return row, evaluation.pck_curve()
