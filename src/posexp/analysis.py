@@ -15,7 +15,7 @@ from posexp import reports, tracking
 from posexp.comparison import Comparison, compare
 from posexp.comparison_report import disagreement_pictures, write_comparison
 from posexp.errors import ConfigError
-from posexp.evaluation import Evaluation, evaluate
+from posexp.evaluation import GROUPS, Evaluation, evaluate
 from posexp.overlay import WorstFrames
 from posexp.pending import RunRecord
 from posexp.poses import FramePose, PoseSequence
@@ -72,10 +72,10 @@ def evaluate_run(
     worst = _worst_frames(video, run.tags.get("video.sha256", ""), poses, labels.poses)
     with tempfile.TemporaryDirectory() as name:
         reports.write_evaluation(evaluation, worst, Path(name))
-        steps, series = tracking.thinned(evaluation.truth, reports.error_series(evaluation))
-        run = store.add(
-            run, reports.metrics(evaluation), steps, series, reports.truth_tags(path), Path(name)
-        )
+        tags = reports.truth_tags(path, run.tags)
+        steps, series = tracking.thinned(evaluation.truth, reports.error_series(evaluation, tags))
+        metrics = reports.metrics(evaluation)
+        run = store.add(run, metrics, steps, series, tags, Path(name), GROUPS)
     return run, evaluation
 
 

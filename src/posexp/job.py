@@ -441,9 +441,11 @@ class _Performance:
             log.warning("%s", note)
         reports.write_evaluation(evaluation, self._worst, self._folder.path / "artifacts")
         self._record.metrics.update(reports.metrics(evaluation))
-        self._record.tags.update(reports.truth_tags(path))
+        self._record.tags.update(reports.truth_tags(path, {}))
         if len(evaluation.truth) == len(poses):
-            tracking.add_series(self._record, poses, reports.error_series(evaluation))
+            tracking.add_series(
+                self._record, poses, reports.error_series(evaluation, self._record.tags)
+            )
 
     def _artifact(self, name: str) -> Path:
         return _artifact(self._folder.path, name)

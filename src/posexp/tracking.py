@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import html
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ class Run:
     params, tags : dict
         str to str.
     metrics : dict
-        Last value by name.
+        Last value by name; NaN, what is known no more, is left out.
     artifacts : str
         Folder or URI of its files.
     experiment_id : str
@@ -140,8 +141,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         """For notebooks: what it was, what came out, and where it is."""
-        keys = ("tracking/frames", "tracking/tracked_share", "jitter/torso", "error/mean_px",
-                "pck/0.10")  # fmt: skip
+        keys = ("tracking/frames", "tracking/tracked_share", "jitter/residual_torso",
+                "error/mean_px", "pck/0.10")  # fmt: skip
         rows = [
             ("model", self.params.get("model", "")),
             ("video", self.tags.get("video", "")),
@@ -306,15 +307,34 @@ class Store:
         series: dict[str, list[float]],
         tags: dict[str, str],
         folder: Path,
+        groups: Collection[str] = (),
     ) -> Run:
-        """Add figures and files to a run that is finished; the same names are replaced."""
+        """Add figures and files to a run that is finished; the same names are replaced.
+
+        Metrics of `groups` (prefixes) that are not among the new ones become NaN, and files in
+        ``evaluation/`` that are not go: all that a run says is of one truth. MLflow deletes no
+        metrics (mlflow#2973); for a `Run`, NaN is none.
+        """
         with self._answering():
             from mlflow.entities import RunTag
 
+            before = self.run(run.id).metrics
+            gone = {k for k in before if k.partition("/")[0] in groups} - set(metrics)
+            metrics = {**dict.fromkeys(sorted(gone), float("nan")), **metrics}
             self._log_metrics(run.id, metrics, steps, series, int(time.time() * 1000))
             self._client.log_batch(run.id, tags=[RunTag(k, v) for k, v in tags.items()])
+            self._remove_others(run.id, folder, "evaluation")
             self._client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
+
+    def _remove_others(self, run_id: str, folder: Path, name: str) -> None:
+        """Remove artifacts in `name` that have no namesake in `folder`."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        for file in self._client.list_artifacts(run_id, name):
+            if not (folder / file.path).exists():
+                uri = self._client.get_run(run_id).info.artifact_uri
+                get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(file.path)
 
     def _log_metrics(
         self,
@@ -403,10 +423,10 @@ class Store:
         artifacts = info.artifact_uri
         if artifacts.startswith("file:"):  # spaces and letters such as å are escaped in it
             artifacts = url2pathname(urlsplit(artifacts).path)
+        metrics = {name: v for name, v in data.metrics.items() if not math.isnan(v)}
         return Run(
-            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
-            dict(data.metrics), artifacts, info.experiment_id, self.uri,
-            int(info.start_time or 0),
+            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags), metrics,
+            artifacts, info.experiment_id, self.uri, int(info.start_time or 0),
         )  # fmt: skip
 
     def _experiment(self, name: str) -> str:
