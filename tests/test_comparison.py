@@ -47,6 +47,24 @@ def test_distances_between_runs():
     assert comparison.disagreement == pytest.approx([0.1] * 10)
 
 
+def test_spread_of_the_distances_and_of_the_confidence():
+    away = np.arange(101.0)
+    image = standing(101).image + np.stack([away, 0 * away], axis=-1)[:, None]
+    confidence = np.tile(away[::-1, None] / 100, (1, 17))
+    comparison = compare({
+        "a": standing(101), "b": replace(standing(101), image=image, confidence=confidence)
+    })  # fmt: skip
+    row = body(comparison.pairwise())
+    assert (row["mean_px"], row["median_px"], row["p95_px"]) == (50, 50, 95)
+    knee = comparison.confidence().set_index(["run", "joint"]).loc[("b", "left_knee")]
+    assert knee.tolist() == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95])
+
+
+def test_the_two_runs_furthest_apart_are_the_disagreement():
+    runs = {"a": standing(4), "b": moved(standing(4), 5), "c": moved(standing(4), -20)}
+    assert compare(runs).disagreement == pytest.approx([0.25] * 4)
+
+
 def test_what_one_run_lacks_is_no_agreement():
     comparison = compare({"a": standing(10), "b": lost(standing(10), [2, 3])})
     row = body(comparison.pairwise())
@@ -67,6 +85,7 @@ def test_bland_altman_by_hand():
     sd = np.std(values, ddof=1)
     assert row["bias"] == pytest.approx(4) and row["sd"] == pytest.approx(sd)
     assert row["lower"] == pytest.approx(4 - 1.96 * sd) and row["n"] == 4 and row["unit"] == "px"
+    assert row["upper"] == pytest.approx(4 + 1.96 * sd)
     assert table.set_index("quantity").loc["right_knee_angle", "bias"] == 0
 
 

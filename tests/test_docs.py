@@ -13,6 +13,7 @@ from posexp.__main__ import main
 from posexp.app import embedded_clip
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
+from posexp.estimators import VARIANTS
 from posexp.poses import PoseSequence
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
@@ -76,8 +77,10 @@ def test_the_python_example_runs(place, tfhub_cache, monkeypatch):
 
 
 def test_every_variant_and_every_file_is_in_the_readme():
-    for model in (conf_folder() / "model").glob("*.yaml"):
-        assert f"`{model.stem}`" in README
+    models = {model.stem for model in (conf_folder() / "model").glob("*.yaml")}
+    assert models == set(VARIANTS)
+    for model in models:
+        assert f"`{model}`" in README
     for name in ("keypoints.csv", "keypoints.parquet", "overlay.mp4", "contact_sheet.png",
                  "confidence.csv", "trajectories.png", "config.yaml"):  # fmt: skip
         assert name in README

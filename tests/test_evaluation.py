@@ -62,6 +62,11 @@ def test_missing_frames_count_against_the_model():
     table = evaluation.joint_table().set_index("joint")
     assert table.loc["left_knee", "missing"] == 1 and table.loc["body", "missing"] == 12
     assert np.isnan(evaluation.frame_error()[1])
+    image, confidence = standing(4).image.copy(), np.ones((4, 17))
+    image[:2, 9], confidence[:2, 9] = np.nan, 0  # a wrist
+    metrics = evaluate(replace(standing(4), image=image, confidence=confidence), standing(4))
+    assert metrics.metrics()["detection/frames_share"] == 1
+    assert metrics.metrics()["detection/missing_share"] == pytest.approx(2 / 48)
 
 
 def test_what_is_not_labelled_counts_nowhere():
@@ -92,6 +97,56 @@ def test_angles_by_hand():
     evaluation = evaluate(shifted(seen, 2, joints=["right_hip"]), truth)
     assert evaluation.metrics()["angle_error/knee_deg"] == pytest.approx(22.5, abs=2)
     assert evaluation.angles()["left_knee"].tolist() == [0, 0]
+
+
+def test_the_bias_has_the_sign_of_predicted_minus_true():
+    shoulders = ["left_shoulder", "right_shoulder"]
+    metrics = evaluate(shifted(standing(3), 100, joints=shoulders), standing(3)).metrics()
+    assert metrics["angle_error/trunk_bias_deg"] == pytest.approx(45)  # to the image's right
+    metrics = evaluate(shifted(standing(3), -100, joints=shoulders), standing(3)).metrics()
+    assert metrics["angle_error/trunk_bias_deg"] == pytest.approx(-45)
+    assert metrics["angle_error/trunk_deg"] == pytest.approx(45)
+
+
+def test_a_late_model_has_a_positive_lag():
+    def rising(late):
+        poses = standing(200)
+        rise = 80 * np.sin(2 * np.pi * 0.4 * (poses.time - late))
+        return replace(poses, image=poses.image + rise[:, None, None])
+
+    assert evaluate(rising(0.06), rising(0)).metrics()["timing/lag_ms"] == pytest.approx(60, abs=4)
+
+
+def test_percentiles_and_precision_at_each_threshold():
+    away = np.arange(101.0)
+    seen = standing(101, confidence=np.tile(1 - away[:, None] / 200, (1, 17)))
+    seen = replace(seen, image=seen.image + np.stack([away, 0 * away], axis=-1)[:, None])
+    evaluation = evaluate(seen, standing(101))
+    metrics = evaluation.metrics()
+    assert metrics["error/p95_px"] == pytest.approx(95)
+    assert metrics["error/median_px"] == pytest.approx(50)
+    # The surest are the nearest: precision is 1 up to the recall that each threshold allows.
+    for name, threshold in (("ap50", 0.5), ("ap75", 0.75)):
+        recall = (evaluation.oks >= threshold).mean()
+        assert metrics[f"oks/{name}"] == pytest.approx(recall, abs=0.02)
+    assert metrics["oks/ap75"] + 0.05 < metrics["oks/ap50"]
+
+
+def test_a_frame_with_one_exchanged_pair_is_a_frame_with_a_swap():
+    truth = standing(4)
+    image = truth.image.copy()
+    knees = truth.skeleton.indices(("left_knee", "right_knee"))
+    image[1, knees] = image[1, knees[::-1]]
+    evaluation = evaluate(replace(truth, image=image), truth)
+    metrics = evaluation.metrics()
+    assert (metrics["swaps/count"], metrics["swaps/frames"]) == (1, 1)
+    assert metrics["swaps/share"] == pytest.approx(1 / 24)
+    image[:2] = image[:2][:, truth.skeleton.indices([
+        j.replace("left", "R").replace("right", "left").replace("R", "right")
+        for j in truth.skeleton.joints
+    ])]  # fmt: skip
+    half = evaluate(replace(truth, image=image), truth)
+    assert half.metrics()["swaps/share"] > 0.4 and half.notes == ()  # the model's, not the labels'
 
 
 def test_world_errors():

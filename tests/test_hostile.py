@@ -74,16 +74,18 @@ def test_a_header_that_claims_1e9_frames_per_second_is_gone_through(tmp_path, mo
 
 
 def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "deep" / "er"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
     names = [
         "two\nlines.mp4", "-rf.mp4", "a=b, c.mp4", "${oc.env:HOME}.mp4", "it's \"it\".mp4",
         "take [1].mp4", "å\u202fß 日本.mp4", "x" * 251 + ".mp4", "%2e%2e.mp4", f"{HTML}.mp4",
         os.fsdecode(b"\xff\xfe.mp4"), "back\\slash.mp4", "tab\t.mp4",
     ]  # fmt: skip
-    (tmp_path / "clips").mkdir()
+    (here / "clips").mkdir()
     for index, name in enumerate(names):
-        make_clip(tmp_path / "plain.mp4", frames=2 + index)
-        (tmp_path / "plain.mp4").rename(tmp_path / "clips" / name)
+        make_clip(here / "plain.mp4", frames=2 + index)
+        (here / "plain.mp4").rename(here / "clips" / name)
     result = sweep(["video=clips", "overlay=none"])
     assert result.table["status"].tolist() == ["finished"] * len(names), result.failed["problem"]
     assert sorted(result.table["frames"]) == [2 + index for index in range(len(names))]
@@ -94,8 +96,11 @@ def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
         assert run.tags["video"].isprintable() or "\u202f" in run.tags["video"]
         assert "<img" not in run._repr_html_()
     assert "<img" not in result._repr_html_()
-    written = [path for path in tmp_path.rglob("*") if "clips" not in path.parts]
-    assert all(tmp_path in path.resolve().parents for path in written)
+    assert {path.name for path in here.iterdir()} == {"clips", "mlruns"}
+    assert sorted(path.name for path in (here / "clips").iterdir()) == sorted(names)
+    assert [*tmp_path.iterdir()] == [here.parent] and [*here.parent.iterdir()] == [here]
+    links = [path for path in here.rglob("*") if path.is_symlink()]
+    assert all(here in path.resolve().parents for path in links)
 
 
 def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:

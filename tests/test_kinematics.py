@@ -98,5 +98,7 @@ def test_no_lag_where_there_is_none_to_tell():
     still = standing(200)
     assert np.isnan(lag(still, still))
     assert np.isnan(lag(moving(np.arange(20) / 50), moving(np.arange(20) / 50)))
+    short = np.arange(90) / 50  # 1.8 s
+    assert np.isnan(lag(moving(short, 0.06), moving(short)))
     noise = np.random.default_rng(0).normal(0, 5, (200, 17, 2))
     assert np.isnan(lag(replace(still, image=still.image + noise), moving(still.time)))

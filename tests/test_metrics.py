@@ -185,3 +185,6 @@ def test_swaps_are_found_where_they_can_be_told():
     # The true ankles are 48 px apart: with a torso of 300 px nobody can tell.
     _, decidable, swapped = swaps(seen, truth, torso=300)
     assert not decidable[:, pairs.index("ankle")].any() and not swapped.any()
+    # Nearer to each other's place, but not by half: lost, and not exchanged.
+    image[1, [left, right]] = [[295, 380], [305, 380]]
+    assert not swaps(seen, truth, torso=100)[2].any()

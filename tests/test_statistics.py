@@ -3,7 +3,7 @@ import pytest
 
 from posexp import statistics
 from posexp.poses import PoseSequence
-from posexp.skeleton import BODY, COCO17
+from posexp.skeleton import BODY, COCO17, REGIONS
 
 
 def poses_of(image: np.ndarray, confidence: np.ndarray, times=None) -> PoseSequence:
@@ -45,6 +45,30 @@ def test_the_second_difference_is_in_px_and_torso_lengths():
     figures = statistics.summary(poses, 0.3)
     assert figures["jitter/second_difference_px"] == pytest.approx(np.sqrt(36 / 12))
     assert figures["jitter/second_difference_torso"] == pytest.approx(np.sqrt(36 / 12) / 100)
+
+
+def test_one_odd_frame_does_not_change_the_torso_length():
+    image = standing(5)
+    image[3] *= 40
+    assert statistics.torso_length(poses_of(image, np.ones((5, 17)))) == pytest.approx(100)
+    few = poses_of(image, np.ones((5, 17))).select(["left_hip", "right_hip", "left_shoulder"])
+    assert np.isnan(statistics.torso_length(few))
+
+
+def test_the_summary_is_over_the_body_and_its_regions():
+    confidence = np.tile(np.linspace(0, 1, 21)[:, None], (1, 17))
+    confidence[:, COCO17.index("nose")] = 1  # no body joint
+    confidence[:, COCO17.indices(REGIONS["arms"])] = 0.2
+    figures = statistics.summary(poses_of(standing(21), confidence), 0.55)
+    body = confidence[:, COCO17.indices(BODY)]
+    assert figures["confidence/mean"] == pytest.approx(body.mean())
+    assert figures["confidence/sd"] == pytest.approx(body.std())
+    for name, share in (("p05", 5), ("median", 50), ("p95", 95)):
+        assert figures[f"confidence/{name}"] == pytest.approx(np.percentile(body, share))
+    assert figures["confidence/p05"] < figures["confidence/median"] < figures["confidence/p95"]
+    assert figures["confidence/arms"] == pytest.approx(0.2)
+    assert figures["confidence/torso"] == figures["confidence/legs"] == pytest.approx(0.5)
+    assert figures["confidence/above_threshold"] == pytest.approx(8 / 12 * 10 / 21)
 
 
 def test_constant_velocity_is_no_jitter():
@@ -166,6 +190,9 @@ def test_longest_gap_is_measured_on_presentation_times():
     times = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.9, 1.0])
     poses = poses_of(standing(7), confidence, times)
     assert statistics.longest_gap(poses, 0.3) == pytest.approx(0.7)  # from 0.3 s to 1.0 s
+    confidence[4:] = 1
+    one = poses_of(standing(7), confidence, times)
+    assert statistics.longest_gap(one, 0.3) == pytest.approx(0.2)  # from 0 to 0.2 s
     assert statistics.longest_gap(poses_of(standing(7), np.ones((7, 17))), 0.3) == 0
     nobody = poses_of(standing(7), np.zeros((7, 17)), times)
     assert statistics.longest_gap(nobody, 0.3) == pytest.approx(1.0)
