@@ -37,6 +37,7 @@ _ENVIRONMENT = {
 }
 
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
+_SOON = 5.0  # s for a server to say that it is there
 _LONGEST = 500  # characters of a name
 _KEY = "posexp.key"  # of a run, known before MLflow has given it an id
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
@@ -709,7 +710,7 @@ def ask(uri: str) -> None:
         return
 
     try:
-        with requests.get(f"{uri.rstrip('/')}/health", timeout=5, stream=True) as answer:
+        with requests.get(f"{uri.rstrip('/')}/health", timeout=_SOON, stream=True) as answer:
             answer.raise_for_status()
             text = next(answer.iter_content(100), b"").decode("utf-8", "replace")
     except requests.RequestException as error:
