@@ -198,10 +198,14 @@ def _summarize_sweep(result: Sweep) -> None:
     print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
           f"{'jitter / torso':>16}{'PCK@0.1':>10}")  # fmt: skip
     for model, row in rows.iterrows():
-        near = f"{row['near']:.1%}" if row["near"] == row["near"] else "-"
+        tracked, confidence, jitter, near = (
+            form.format(row[name]) if row[name] == row[name] else "-"
+            for name, form in (("tracked", "{:.1%}"), ("confidence", "{:.3f}"),
+                               ("jitter", "{:.2%}"), ("near", "{:.1%}"))
+        )  # fmt: skip
         print(
-            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{row['tracked']:>10.1%}"
-            f"{row['confidence']:>12.3f}{_share(row['jitter']):>16}{near:>10}"
+            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{tracked:>10}"
+            f"{confidence:>12}{jitter:>16}{near:>10}"
         )
     failed = result.failed
     if not failed.empty:
@@ -297,11 +301,11 @@ def _sync(arguments: list[str]) -> int:
     store = tracking.open_store(settings)
     recovered = recover(settings)
     runs = log_waiting(settings, store, every=True)
-    for run in runs:
+    for run in filter(None, runs):
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
     if not (runs or recovered):
         print("Nothing is waiting to be logged")
-    return 0
+    return int(None in runs)
 
 
 def _evaluate(arguments: list[str]) -> int:

@@ -126,8 +126,6 @@ def _log_comparison(
 ) -> Run:
     import tempfile
 
-    import imageio.v3 as iio
-
     source = Path(chosen[0].tags.get("video", ""))
     title = f"{', '.join(comparison.labels)}: {source.stem}"
     pictures: list[tuple[int, Any]] = []
@@ -153,9 +151,8 @@ def _log_comparison(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_comparison(comparison, folder / "artifacts", title, pictures)
-        (folder / "images").mkdir()
-        for frame, picture in pictures:
-            iio.imwrite(folder / "images" / f"{frame:09d}.png", picture)
+        tracking.add_pictures(record, folder / "artifacts", dict(pictures))
+        tracking.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)
         store.start(record)
         return store.finish(record, folder)

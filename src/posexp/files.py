@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,3 +53,11 @@ def remove_folder(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def sweep_up(folder: Path, seconds: float = 86_400) -> None:
+    """Remove what was being written in a folder `seconds` ago, and has no writer any more."""
+    for path in folder.glob(f".*{PART}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > seconds:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -9,7 +9,8 @@ import numpy as np
 
 from posexp import figures
 from posexp.evaluation import Evaluation
-from posexp.overlay import WorstFrames
+from posexp.files import whole
+from posexp.overlay import WorstFrames, save_picture
 from posexp.weights import sha256_of
 
 SUMMARY = (
@@ -35,8 +36,6 @@ SUMMARY = (
 
 def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: Path) -> None:
     """Write ``evaluation/*.csv``, ``evaluation/worst_frames.png`` and ``figures/*.png``."""
-    import imageio.v3 as iio
-
     for name in ("evaluation", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, table in (
@@ -44,7 +43,8 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
         ("pck", evaluation.pck_curve()),
         ("calibration", evaluation.calibration()),
     ):
-        table.to_csv(folder / "evaluation" / f"{name}.csv", index=False, float_format="%.6g")
+        with whole(folder / "evaluation" / f"{name}.csv") as part:
+            table.to_csv(part, index=False, float_format="%.6g")
     model = evaluation.poses.model
     for name, figure in (
         ("error_by_joint", figures.error_by_joint(evaluation)),
@@ -52,10 +52,10 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
         ("pck", figures.pck_curves({model: evaluation.pck_curve()}, "Correct keypoints")),
         ("calibration", figures.calibration_curve(evaluation)),
     ):
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=110)
+        figures.save(figure, folder / "figures" / f"{name}.png")
     sheet = worst.contact_sheet() if worst is not None else None
     if sheet is not None:
-        iio.imwrite(folder / "evaluation" / "worst_frames.png", sheet)
+        save_picture(sheet, folder / "evaluation" / "worst_frames.png")
 
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:
