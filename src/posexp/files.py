@@ -52,3 +52,8 @@ def remove_folder(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def at_home(path: str | Path) -> Path:
+    """A path whose ``~`` is the user's home; a name that only begins with ~ stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's raises for other names
