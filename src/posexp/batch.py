@@ -162,16 +162,17 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
         for number, clip in enumerate(clips, 1):
             contents[clip.path] = _content(clip.path)
             report(number, len(clips))
+    jobs: dict[tuple[Path, str], Job] = {}
     for (config, plain), model in zip(configs, weights, strict=True):
         for clip in clips:
             content = contents[clip.path]
             if isinstance(content, Content):
-                plan.jobs.append(
-                    prepare(config, plain, clip.path, content, model, name, clip.columns)
-                )
+                job = prepare(config, plain, clip.path, content, model, name, clip.columns)
+                jobs.setdefault(_key(job), job)
             else:
                 about = _about(clip.columns, clip.path, config, plain, varied)
                 plan.rows.append({**about, "status": "failed", "problem": str(content)})
+    plan.jobs = [*jobs.values()]
     return plan
 
 
