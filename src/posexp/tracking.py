@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from posexp.errors import ConfigError, TrackingError
+from posexp.errors import ConfigError, TrackingError, printable
 from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
 
@@ -174,17 +174,19 @@ class Run:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
+        cause: Exception | None = None
         try:
-            return Path(
-                mlflow.artifacts.download_artifacts(
-                    run_id=self.id, artifact_path=path, tracking_uri=self.uri
-                )
+            copy = mlflow.artifacts.download_artifacts(
+                run_id=self.id, artifact_path=path, tracking_uri=self.uri
             )
+            if Path(copy).is_file():
+                return Path(copy)
         except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
-                f"Were the files in {self.artifacts} moved or deleted?",
-            ) from error  # fmt: skip
+            cause = error
+        raise TrackingError(
+            f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
+            f"Were the files in {self.artifacts} moved or deleted?",
+        ) from cause  # fmt: skip
 
     def poses(self) -> PoseSequence:
         """The keypoints that the run extracted, all joints."""
@@ -404,8 +406,8 @@ class Store:
         if artifacts.startswith("file:"):  # spaces and letters such as å are escaped in it
             artifacts = url2pathname(urlsplit(artifacts).path)
         return Run(
-            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
-            dict(data.metrics), artifacts, info.experiment_id, self.uri,
+            info.run_id, printable(info.run_name), info.status, _texts(data.params),
+            _texts(data.tags), dict(data.metrics), artifacts, info.experiment_id, self.uri,
             int(info.start_time or 0),
         )  # fmt: skip
 
@@ -441,6 +443,11 @@ class Store:
             yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise _no_answer(self.uri, error) from error
+
+
+def _texts(texts: dict[str, str]) -> dict[str, str]:
+    """What others may have logged, without what a terminal obeys."""
+    return {printable(key): printable(value) for key, value in texts.items()}
 
 
 def is_server(uri: str) -> bool:
