@@ -28,6 +28,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
+                                       (weights=FILE in place of the logged ones)
   python -m posexp sync [key=value]    log results that are waiting for a server
 
 Examples
@@ -222,9 +223,10 @@ def _rerun(arguments: list[str]) -> int:
     from posexp.app import rerun
     from posexp.config import load_config
 
-    own, others = own_keys(arguments, {"run": "last"}, "python -m posexp rerun run=last")
+    defaults: dict[str, str | None] = {"run": "last", "weights": None}
+    own, others = own_keys(arguments, defaults, "python -m posexp rerun run=last")
     settings = load_config(others)[0].tracking
-    again = rerun(str(own["run"]), settings, progress=True)
+    again = rerun(str(own["run"]), settings, weights=own["weights"], progress=True)
     frames = f"{len(again.second.poses())} frames"
     if again.identical:
         print(f"{again.first.name}: the keypoints are identical, bit for bit, in {frames}")

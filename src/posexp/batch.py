@@ -46,6 +46,9 @@ METRICS = {
 }  # fmt: skip
 """Of each run, in the table of a sweep."""
 
+TAKEN = ("video", "model", "status", "run", *METRICS.values(), "problem")
+"""Columns of that table that are ours, after those of the list and of the grid."""
+
 GOOD = ("finished", "done before")
 
 
@@ -170,7 +173,7 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
     configs = [load_config(part) for part in parts]
     first = configs[0][0]
     video = first.video.path
-    clips = find_clips(video) if video else [Clip(embedded_clip())]
+    clips = find_clips(video, TAKEN) if video else [Clip(embedded_clip())]
     name = first.tracking.sweep or sweep_of(video or "embedded", first.tracking.experiment)
     typed = dict.fromkeys(argument for part in parts for argument in part)
     keys = [argument.partition("=")[0] for argument in typed]
@@ -183,16 +186,17 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
         for number, clip in enumerate(clips, 1):
             contents[clip.path] = _content(clip.path)
             report(number, len(clips))
+    jobs: dict[tuple[Path, str], Job] = {}
     for (config, plain), model in zip(configs, weights, strict=True):
         for clip in clips:
             content = contents[clip.path]
             if isinstance(content, Content):
-                plan.jobs.append(
-                    prepare(config, plain, clip.path, content, model, name, clip.columns)
-                )
+                job = prepare(config, plain, clip.path, content, model, name, clip.columns)
+                jobs.setdefault(_key(job), job)
             else:
                 about = _about(clip.columns, clip.path, config, plain, varied)
                 plan.rows.append({**about, "status": "failed", "problem": str(content)})
+    plan.jobs = [*jobs.values()]
     return plan
 
 
@@ -253,9 +257,8 @@ def _figures(run: Run) -> dict[str, Any]:
 
 def _result(plan: _Plan, folder: Path, known: bool) -> Sweep:
     names = dict.fromkeys(name for row in plan.rows for name in row)
-    last = ["video", "model", "status", "run", *METRICS.values(), "problem"]
-    columns = [name for name in names if name not in last]
-    table = pd.DataFrame(plan.rows, columns=[*columns, *last])
+    columns = [name for name in names if name not in TAKEN]
+    table = pd.DataFrame(plan.rows, columns=[*columns, *TAKEN])
     table = table.sort_values([*columns, "video", "model"], kind="stable", ignore_index=True)
     path = folder / (re.sub(r"[^\w.-]+", "_", plan.name)[:200] + ".csv")
     try:

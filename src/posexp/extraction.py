@@ -15,6 +15,9 @@ from posexp.estimators import Estimator, load, options_for
 from posexp.poses import FramePose, PoseSequence
 from posexp.video import Frame, VideoSource
 
+PIPELINE = 1
+"""Raised when the same video and model give other keypoints than before: results are then stale."""
+
 Report = Callable[[int, "int | None"], None]
 """Told the frames done, and the frames expected where that is known."""
 

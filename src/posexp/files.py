@@ -61,3 +61,8 @@ def sweep_up(folder: Path, seconds: float = 86_400) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > seconds:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def at_home(path: str | Path) -> Path:
+    """A path whose ``~`` is the user's home; a name that only begins with ~ stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's raises for other names

@@ -17,9 +17,9 @@ from typing import Any
 from posexp import figures, pending, reports, statistics, tracking
 from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable
-from posexp.estimators import Estimator
+from posexp.estimators import Estimator, runtime_of
 from posexp.evaluation import evaluate
-from posexp.extraction import Extraction, Report, Sink
+from posexp.extraction import PIPELINE, Extraction, Report, Sink
 from posexp.files import sweep_up, whole
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames, save_picture
@@ -36,8 +36,8 @@ log = logging.getLogger("posexp")
 _VERSIONS = (
     "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
 )  # fmt: skip
-_NOT_THE_RESULT = ("tracking", "launcher", "force")
-"""Sections of the configuration that say where and how, and change no keypoint."""
+_NOT_THE_RESULT = ("model", "video", "tracking", "launcher", "force")
+"""Sections of the configuration that `keypoints` covers, or that say where and how."""
 
 
 class Elsewhere(Exception):
@@ -77,8 +77,12 @@ class Job:
         The file.
     content : Content
         What it holds.
+    keypoints : str
+        sha256 over all that decides them: the contents of video and weights, the keys of both, and
+        the versions of what computes.
     fingerprint : str
-        sha256 over the contents of video, weights and truth, and the keys that change the result.
+        sha256 over `keypoints`, the content of the truth, `columns` and the other keys that change
+        the result.
     sweep : str, optional
         What it is a part of.
     columns : dict
@@ -89,6 +93,7 @@ class Job:
     plain: dict[str, Any]
     video: Path
     content: Content
+    keypoints: str
     fingerprint: str
     sweep: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
@@ -112,15 +117,15 @@ def prepare(
     """A job from a checked configuration, its video's content and its model's weights."""
     plain = {**plain, "video": {**plain["video"], "path": str(video.absolute())}}
     model = {k: v for k, v in plain["model"].items() if k not in ("weights", "threads")}
-    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
-    parts |= {
+    keypoints = _digest({
         "model": {**model, "weights": weights.sha256},
         "video": {**plain["video"], "path": content.sha256},
-        "truth": content.truth,
-    }
-    text = json.dumps(parts, sort_keys=True)
-    fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    return Job(config, plain, video, content, fingerprint, sweep, columns or {})
+        "versions": [PIPELINE, runtime_of(config.model, weights)],
+    })  # fmt: skip
+    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
+    parts |= {"keypoints": [keypoints, plain["keypoints"]], "truth": content.truth}
+    fingerprint = _digest({**parts, "columns": columns or {}})
+    return Job(config, plain, video, content, keypoints, fingerprint, sweep, columns or {})
 
 
 def perform(
@@ -610,6 +615,10 @@ def _salvage(folder: Path, record: RunRecord) -> None:
         _write_tables(poses, record, folder, body)
 
 
+def _digest(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 def _status(error: BaseException | None) -> str:
     if error is None:
         return "FINISHED"
@@ -644,6 +653,7 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         "weights.sha256": estimator.weights.sha256,
         "confidence": estimator.confidence_meaning,
         "version.python": platform.python_version(),
+        "posexp.keypoints": job.keypoints,
         "posexp.fingerprint": job.fingerprint,
     }
     if job.sweep:

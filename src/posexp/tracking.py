@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
-from posexp.errors import ConfigError, PosexpError, TrackingError
+from posexp.errors import ConfigError, PosexpError, TrackingError, printable
 from posexp.files import whole
 from posexp.pending import ResultFolder, RunRecord, job_tags, locked
 from posexp.poses import PoseSequence
@@ -242,17 +242,19 @@ class Run:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
+        cause: Exception | None = None
         try:
-            return Path(
-                mlflow.artifacts.download_artifacts(
-                    run_id=self.id, artifact_path=path, tracking_uri=self.uri
-                )
+            copy = mlflow.artifacts.download_artifacts(
+                run_id=self.id, artifact_path=path, tracking_uri=self.uri
             )
+            if Path(copy).is_file():
+                return Path(copy)
         except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
-                f"Were the files in {self.artifacts} moved or deleted?",
-            ) from error  # fmt: skip
+            cause = error
+        raise TrackingError(
+            f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
+            f"Were the files in {self.artifacts} moved or deleted?",
+        ) from cause  # fmt: skip
 
     def poses(self) -> PoseSequence:
         """The keypoints that the run extracted, all joints."""
@@ -548,8 +550,9 @@ class Store:
             artifacts = url2pathname(urlsplit(artifacts).path)
         metrics = {name: v for name, v in data.metrics.items() if not math.isnan(v)}
         return Run(
-            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags), metrics,
-            artifacts, info.experiment_id, self.uri, int(info.start_time or 0),
+            info.run_id, printable(info.run_name), info.status, _texts(data.params),
+            _texts(data.tags), metrics, artifacts, info.experiment_id, self.uri,
+            int(info.start_time or 0),
         )  # fmt: skip
 
     def _experiment(self, name: str) -> str:
@@ -592,6 +595,11 @@ class Store:
             if is_server(self.uri):  # what it says is not what MLflow expects
                 raise _no_answer(self.uri, error) from error
             raise
+
+
+def _texts(texts: dict[str, str]) -> dict[str, str]:
+    """What others may have logged, without what a terminal obeys."""
+    return {printable(key): printable(value) for key, value in texts.items()}
 
 
 def is_server(uri: str) -> bool:

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from posexp import job as jobs
+from posexp import replay
 from posexp.errors import PosexpError, printable
 from posexp.extraction import Report
 from posexp.job import Job
@@ -139,7 +140,10 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     settings = job.config.video
     try:
         source = VideoSource(job.video, settings.start, settings.stop)
-        run = jobs.perform(job, _loaded(job.config.model), source, report)
+        known = replay.find(job)
+        estimator = known or _loaded(job.config.model)
+        tags = {"posexp.replay_of": known.run.id} if known else None
+        run = jobs.perform(job, estimator, source, report, tags)
         return Outcome(job, "finished", run)
     except jobs.Elsewhere:
         return Outcome(job, "elsewhere")

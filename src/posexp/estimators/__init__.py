@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from posexp.estimators.movenet import MoveNetOptions
 from posexp.poses import FramePose
 from posexp.skeleton import Skeleton
 from posexp.video import Frame
-from posexp.weights import ModelFile
+from posexp.weights import TASK_URL, ModelFile
 
 Options = MoveNetOptions | MlkitOptions
 
@@ -70,6 +71,23 @@ def find_weights(options: Options) -> ModelFile:
     if isinstance(options, MlkitOptions):
         return mlkit.find_weights(options)
     return movenet.find_weights(options)
+
+
+def is_published(weights: str) -> bool:
+    """Whether an address is one that a variant takes its weights from by default."""
+    handles = [movenet.HANDLE.format(name) for name in VARIANTS]
+    return weights in (*handles, *(TASK_URL.format(name) for name in ("lite", "full", "heavy")))
+
+
+def runtime_of(options: Options, weights: ModelFile) -> str:
+    """The library that computes with a model file, and its version: each rounds in its own way."""
+    lite = weights.path.suffix == ".tflite"
+    package = "ai-edge-litert" if lite else "tensorflow"
+    package = "mediapipe" if isinstance(options, MlkitOptions) else package
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:  # a build of another name
+        return package
 
 
 def options_for(model: str, **options: object) -> Options:
