@@ -5,11 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from clips import ffmpeg
 from conftest import errors_px
 
 from posexp import estimators, extract
+from posexp.app import embedded_clip
 from posexp.crop import whole_image
 from posexp.errors import ConfigError, ModelError
+from posexp.kinematics import angle_difference, angles
 from posexp.skeleton import BLAZEPOSE33, BODY, COCO17
 from posexp.video import VideoSource
 
@@ -235,3 +238,29 @@ def test_the_pipeline_is_the_naive_loop(shared, tfhub_cache, clip):
 def test_the_first_frame_uses_the_padded_whole_image():
     assert whole_image(640, 480).top == -80
     assert NaiveMoveNet.first_box(480, 640)[0] == pytest.approx(-80 / 480)
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+@pytest.mark.parametrize("model", ["lightning", "mlkit"])
+def test_keypoints_do_not_depend_on_the_shape_of_the_stored_pixels(model, turn, request, tmp_path):
+    """Real people and models: px and angles of a squeezed clip are those of the clip."""
+    clip = embedded_clip()
+    if model == "lightning":
+        request.getfixturevalue("tfhub_cache")
+        clip = request.getfixturevalue("shared") / "clips" / "pose_1.mp4"
+    encoding = ("-frames:v", 20, "-an", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
+    found = []
+    for name, filters in (("square", "null"), ("squeezed", "scale=iw*3/4:ih,setsar=4/3")):
+        # Turned back by the container what is stored lying on its side.
+        lying = "transpose=clock," if turn else ""
+        ffmpeg("-i", clip, "-vf", f"{lying}{filters}", *encoding, tmp_path / "stored.mp4")
+        made = tmp_path / f"{name}.mp4"
+        ffmpeg("-display_rotation:v:0", turn, "-i", tmp_path / "stored.mp4", "-c", "copy", made)
+        found.append(extract(made, model))
+    square, squeezed = found
+    assert (square.width, square.height) == (squeezed.width, squeezed.height)
+    body = [poses.select(BODY).image for poses in found]
+    away = errors_px(*body)
+    assert np.median(away) < 0.003 * square.height and away.max() < 0.03 * square.height
+    apart = angle_difference(angles(square), angles(squeezed)).abs()
+    assert (apart.median() < 2).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -316,3 +317,186 @@ def test_a_photo_is_upright_by_its_exif(orientation: int, stored: int, tmp_path:
     frames = list(VideoSource(path).frames())
     assert len(frames) == 1
     assert np.abs(frames[0].rgb().astype(int) - upright).mean() < 2
+
+
+def bar(count: int = 12, width: int = 96, height: int = 64) -> np.ndarray:
+    """A white bar over grey that goes 4 px to the right with every frame."""
+    frames = np.full((count, height, width, 3), 40, np.uint8)
+    for index, frame in enumerate(frames):
+        frame[:, 4 * index : 4 * index + 12] = 220
+    return frames
+
+
+SQUEEZED = {
+    "h264.mp4": (*H264, *BITS8),
+    "h264.mkv": (*H264, *BITS8),
+    "h264.ts": (*H264, *BITS8),
+    "hevc-10bit.mov": (*HEVC, "-tag:v", "hvc1", *BITS10),
+    "mpeg4.avi": ("-c:v", "mpeg4", "-q:v", "2"),
+    "vp9.webm": (*VP9, *BITS8),
+    "rgb.gif": (),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "turn"),
+    [(name, turn) for name in SQUEEZED for turn in (0, 90, 180, 270)
+     if turn == 0 or name.endswith(("mp4", "mov", "mkv"))],
+)  # fmt: skip
+def test_a_squeezed_picture_is_shown_with_square_pixels(
+    name: str, turn: int, tmp_path: Path
+) -> None:
+    """4:3 pixels, as in HDV: 72 stored columns are 96 px; turned, 96 px in height."""
+    still = quadrants()
+    squeeze = ("-vf", "scale=72:64:flags=area,setsar=4/3")
+    clip = encode(tmp_path / name, still[None].repeat(10, 0), *squeeze, *chosen(SQUEEZED[name]))
+    if turn:
+        turned = tmp_path / f"turned-{name}"
+        ffmpeg("-display_rotation:v:0", turn, "-i", clip, "-c", "copy", turned)
+        clip = turned
+    source = VideoSource(clip)
+    frame = next(iter(source.frames()))
+    upright = np.rot90(still, turn // 90)
+    assert (source.info.height, source.info.width) == upright.shape[:2]
+    assert (frame.height, frame.width) == upright.shape[:2] == frame.rgb().shape[:2]
+    assert frame.resized(32).shape[:2] == (32, round(32 * frame.width / frame.height / 2) * 2)
+    for picture in (frame.rgb(), frame.resized(32)):
+        np.testing.assert_allclose(corners(picture), corners(upright), atol=20)
+    assert ((frame.rgb() > 127) == (upright > 127)).mean() > 0.98
+    assert set(source.warnings) <= {NO_TIMES}
+
+
+def test_the_containers_word_on_pixels_goes_before_the_streams(tmp_path: Path) -> None:
+    stream = encode(tmp_path / "a.mp4", quadrants(72)[None], "-vf", "setsar=2", *H264, *BITS8)
+    ffmpeg("-i", stream, "-c", "copy", "-aspect", "96:64", tmp_path / "b.mp4")
+    assert VideoSource(stream).info.width == 144
+    assert VideoSource(tmp_path / "b.mp4").info.width == 96
+
+
+@pytest.mark.parametrize("aspect", [(1000, 1), (1, 1000), (3, 3)])
+def test_pixels_that_cannot_be_are_square(aspect: tuple[int, int], tmp_path: Path) -> None:
+    clip = encode(tmp_path / "a.mov", quadrants()[None], "-vf", "setsar=2", *MJPEG, *BITS8)
+    data = clip.read_bytes()
+    said = struct.pack(">4sii", b"pasp", 2, 1)
+    assert data.count(said) == 1
+    clip.write_bytes(data.replace(said, struct.pack(">4sii", b"pasp", *aspect)))
+    source = VideoSource(clip)
+    assert (source.info.width, source.info.height) == (96, 64)
+    assert len(list(source.frames())) == 1
+    assert ("cannot be" in " ".join(source.warnings)) == (1000 in aspect)
+
+
+def test_pixels_that_change_their_aspect_are_said(tmp_path: Path) -> None:
+    parts = [
+        make_clip(tmp_path / f"{i}.h264", "-vf", f"setsar={aspect}", *H264, *BITS8, frames=60)
+        for i, aspect in enumerate(("16/15", "64/45"))
+    ]
+    clip = tmp_path / "dvb.h264"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = VideoSource(clip)
+    assert {frame.width for frame in source.frames()} == {68}
+    assert "the aspect of the pixels changes" in " ".join(source.warnings)
+
+
+INTERLACED = {
+    "dvd.mpg": ("-c:v", "mpeg2video", "-q:v", "2", "-bf", "2"),
+    "avchd.mp4": ("-c:v", "libx264", "-crf", "4", "-x264-params", "tff=1"),
+    "xvid.avi": ("-c:v", "mpeg4", "-q:v", "2", "-bf", "2"),
+    "camera.mxf": ("-c:v", "mpeg2video", "-q:v", "2"),
+}
+
+
+@pytest.mark.parametrize("name", INTERLACED)
+def test_interlaced_video_is_what_the_first_field_saw(name: str, tmp_path: Path) -> None:
+    """50 fields/s in 25 frames/s: of each frame, the moment of its first field."""
+    whole = encode(tmp_path / "whole.mp4", bar(20), *H264, "-crf", "4", *BITS8, rate=50)
+    weave = ("-vf", "interlace=scan=tff:lowpass=off", *BITS8, "-flags", "+ildct+ilme")
+    ffmpeg("-i", whole, *weave, *INTERLACED[name], tmp_path / name)
+
+    source = VideoSource(tmp_path / name)
+    frames = list(source.frames())
+    assert times(frames) == pytest.approx(np.arange(10) / 25, abs=0.0006)
+    assert [w for w in source.warnings if w != NO_TIMES] == source.remarks
+    assert "interlaced" in source.remarks[0]
+    for frame in frames[1:]:
+        row = frame.rgb()[30, :, 1]
+        assert np.flatnonzero(row > 130)[0] == pytest.approx(8 * frame.index, abs=1)
+        assert np.abs(np.diff(frame.rgb()[:, :, 1].astype(int), axis=0)).max() < 20  # no combs
+    assert len(list(VideoSource(tmp_path / name, stop=0.19).frames())) == 5
+    assert len(list(source.frames())) == 10  # and again
+
+
+@pytest.mark.parametrize(("transfer", "name"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG")])
+def test_hdr_is_said(transfer: str, name: str, tmp_path: Path) -> None:
+    colors = ("-vf", f"setparams=color_trc={transfer}:colorspace=bt2020nc")
+    clip = make_clip(tmp_path / "hdr.mov", *HEVC, "-tag:v", "hvc1", *BITS10, *colors, frames=3)
+    source = VideoSource(clip)
+    assert len(list(source.frames())) == 3
+    assert [name in warning for warning in source.warnings] == [True]
+
+
+def two_tracks(path: Path, *dispositions: str) -> Path:
+    """A small red track before a large blue one."""
+    made = []
+    for index, (color, size) in enumerate([(RED, (64, 48)), (BLUE, (96, 64))]):
+        frames = np.full((5, size[1], size[0], 3), color, np.uint8)
+        made.append(encode(path.with_name(f"{index}.mp4"), frames, *H264, *BITS8))
+    flags = [(f"-disposition:v:{i}", flag) for i, flag in enumerate(dispositions)]
+    ffmpeg("-i", made[0], "-i", made[1], "-map", "0", "-map", "1", "-c", "copy",
+           *(word for flag in flags for word in flag), path)  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dispositions", "color"),
+    [(suffix, flags, color) for suffix in ("mp4", "mov", "mkv") for flags, color in
+     [(("0", "default"), BLUE), (("default", "0"), RED), (("default", "default"), BLUE)]]
+    + [("mkv", ("0", "0"), BLUE), ("mkv", ("attached_pic", "0"), BLUE)],
+)  # fmt: skip
+def test_the_track_that_players_show_is_read(
+    suffix: str, dispositions: tuple[str, str], color: tuple[int, ...], tmp_path: Path
+) -> None:
+    source = VideoSource(two_tracks(tmp_path / f"proxyfirst.{suffix}", *dispositions))
+    frame = list(source.frames())[-1]
+    np.testing.assert_allclose(frame.rgb().mean(axis=(0, 1)), color, atol=12)
+    said = " ".join(source.warnings)
+    if "attached_pic" not in dispositions:
+        assert f"2 video tracks; the one of {frame.width}x{frame.height} px is read" in said
+
+
+def test_a_thumbnail_is_not_the_video(tmp_path: Path) -> None:
+    """A still of 4K beside a small video, with no word on what it is."""
+    still = encode(tmp_path / "still.mp4", np.zeros((1, 480, 640, 3), np.uint8), *MJPEG)
+    clip = make_clip(tmp_path / "plain.mp4")
+    both = ("-map", "0", "-map", "1", "-disposition:v", "default", "-c", "copy")
+    ffmpeg("-i", still, "-i", clip, *both, tmp_path / "both.mp4")
+    assert len(list(VideoSource(tmp_path / "both.mp4").frames())) == 10
+
+
+def test_what_an_edit_list_leaves_out_is_not_missed(tmp_path: Path) -> None:
+    """Cut without re-encoding: the frames from the key frame on are there, and not shown."""
+    whole = make_clip(tmp_path / "whole.mp4", *H264, "-g", "20", *BITS8, frames=45)
+    cut = tmp_path / "cut.mp4"
+    ffmpeg("-ss", "0.5", "-i", whole, "-c", "copy", cut)
+    with av.open(str(cut)) as container:
+        stored = container.streams.video[0].frames
+    source = VideoSource(cut)
+    shown = len(list(source.frames()))
+    assert source.info.frames == source.expected_frames == shown < stored
+    assert source.warnings == []
+
+
+def test_sound_that_begins_in_the_middle_of_a_transport_stream(tmp_path: Path) -> None:
+    """A microphone that is switched on: a track that neither beginning nor end announce."""
+    parts = [tmp_path / f"{name}.ts" for name in "abc"]
+    make_clip(parts[0], *H264, *BITS8, frames=100, rate=1)
+    tone = ("-f", "lavfi", "-i", "sine=duration=5", "-c:a", "aac", "-output_ts_offset", "100")
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=1:duration=5")
+    ffmpeg(*picture, *tone, *H264, *BITS8, parts[1])
+    make_clip(parts[2], *H264, *BITS8, "-output_ts_offset", "105", frames=5, rate=1)
+    filler = (b"\x47\x1f\xff\x10" + bytes(184)) * 40_000  # more than is looked at beforehand
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(filler.join(part.read_bytes() for part in parts))
+    with av.open(str(clip)) as container:
+        assert len(container.streams) == 1
+    assert times(list(VideoSource(clip).frames())) == pytest.approx(np.arange(110), abs=1e-4)

@@ -130,9 +130,9 @@ def sample(planes: Planes, region: CropRegion, size: int) -> Image:
     """
     import cv2
 
-    height, width = planes.images[0].shape[:2]
-    if planes.transposed:
-        height, width = width, height
+    stored = np.array(planes.images[0].shape[1::-1])
+    shown = np.round(stored * (planes.stretch, 1))
+    width, height = shown[:: -1 if planes.transposed else 1]
     row, inside_y = _axis(region.top, region.size, height, size, 0 in planes.flipped)
     column, inside_x = _axis(region.left, region.size, width, size, 1 in planes.flipped)
     # Rows of the matrix: the column and the row in memory, from (column, row, 1) of the crop.
@@ -140,8 +140,8 @@ def sample(planes: Planes, region: CropRegion, size: int) -> Image:
     matrix = np.array([down, across] if planes.transposed else [across, down])
     parts = []
     for image in planes.images:
-        share = np.array(image.shape[1::-1]) / planes.images[0].shape[1::-1]
-        scale = np.where(share > 0.75, 1.0, 0.5)[:, None]
+        subsampling = np.where(np.array(image.shape[1::-1]) / stored > 0.75, 1.0, 0.5)
+        scale = (subsampling * stored / shown)[:, None]
         own = matrix * scale
         own[:, 2:] += (scale - 1) / 2
         part = cv2.warpAffine(

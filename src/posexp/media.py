@@ -38,7 +38,8 @@ def url_of(video: Path) -> str:
     source = VideoSource(video, 0.0, None)
     suffixes = _PLAYABLE.get(source.info.codec, ())
     playable = video.suffix.lower() in suffixes and source.info.pixel_format.startswith("yuv420p")
-    playable = playable and "10" not in source.info.pixel_format
+    # Of several tracks a browser may show another; and it shows interlaced pictures as combs.
+    playable = playable and "10" not in source.info.pixel_format and not source.remarks
     path = video
     if not playable:
         path = _proxy(source, root)

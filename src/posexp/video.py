@@ -10,6 +10,7 @@ import queue
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,6 +31,15 @@ Item = TypeVar("Item")
 Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
 
+FORMATS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "gif", "dv",
+    "rm", "wtv", "gxf", "swf", "dhav", "ivf", "obu", "h261", "h263", "h264", "hevc", "vvc", "m4v",
+    "mpegvideo", "vc1", "mjpeg", "yuv4mpegpipe", "av1", "apng", "jpeg_pipe", "png_pipe",
+    "bmp_pipe", "gif_pipe", "tiff_pipe", "webp_pipe", "j2k_pipe", "jpegxl_pipe",
+)  # fmt: skip
+"""What is read, by FFmpeg's names: whole videos and pictures. Playlists and scripts are not: they
+show other files and addresses, while a run's sha256 would be that of the list."""
+
 TIME_BASE = Fraction(1, 90_000)
 """Of the overlay; divides every usual frame rate and every camera's clock finely enough."""
 
@@ -38,6 +48,25 @@ MOST_PIXELS = 1 << 26
 
 KEY_FRAME_EVERY = 15
 """Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
+
+STRETCH = 4
+"""A pixel shown wider or narrower than this times its height is a mistake, and taken as square."""
+
+SQUARE = Fraction(1)
+
+_INTERLACED = "interlaced: the lines of each second field were drawn anew"
+_HDR = {16: "PQ", 18: "HLG"}  # of FFmpeg's AVColorTransferCharacteristic
+
+_OPTIONS = {
+    # Times that are missing (as in AVI) are not generated: with B-frames they come out of order.
+    "fflags": "-genpts", "format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file",
+    "max_pixels": str(MOST_PIXELS),
+}  # fmt: skip
+
+_PLAYLIST = re.compile(
+    rb"#EXTM3U|ffconcat|<\?xml|<MPD|<SmoothStreaming|<smil|v=0\s|\[(playlist|Reference)\]", re.I
+)
+_PATTERN = re.compile(r"%0?\d*d[^/]*\.\w+$")
 
 _PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
 _FULL_RANGE = 2  # of FFmpeg's AVColorRange
@@ -57,13 +86,15 @@ class VideoInfo:
     path : Path
         The file.
     width, height : int
-        Size of the upright frame, px.
+        Size of the upright frame, px, which are square: a video of other pixels is shown as
+        wide as players show it.
     fps : float
         Average frame rate, 1/s; 0 when the container does not say.
     duration : float
         s; 0 when the container does not say.
     frames : int
-        The container's count or, failing that, duration times rate; 0 when unknown.
+        The container's count, without what an edit list leaves out; failing that, duration
+        times rate; 0 when unknown.
     codec, pixel_format : str
         As FFmpeg names them.
     """
@@ -94,6 +125,8 @@ class Planes:
         The upright picture is the transposed one, ...
     flipped : tuple of int
         ... then flipped along these axes.
+    stretch : float
+        How many times as wide as it is stored the picture is, before it is turned.
     """
 
     images: tuple[NDArray[Any], ...]
@@ -101,6 +134,7 @@ class Planes:
     shift: int
     transposed: bool
     flipped: tuple[int, ...]
+    stretch: float = 1.0
 
 
 class Frame:
@@ -113,30 +147,28 @@ class Frame:
     time : float
         Presentation time, s from the first frame.
     width, height : int
-        Size of the upright frame, px.
+        Size of the upright frame, square px.
     """
 
     def __init__(
-        self, index: int, time: float, picture: av.VideoFrame, orientation: Orientation
-    ) -> None:
+        self, index: int, time: float, picture: av.VideoFrame, orientation: Orientation,
+        aspect: Fraction = SQUARE,
+    ) -> None:  # fmt: skip
         self.index = index
         self.time = time
         self._picture = picture
         self._transposed, self._flipped = orientation
-        width, height = picture.width, picture.height
-        self.width, self.height = (height, width) if self._transposed else (width, height)
+        self._size = shown_width(picture.width, aspect), picture.height
+        self.width, self.height = self._size[:: -1 if self._transposed else 1]
 
     def rgb(self) -> Image:
         """(height, width, 3) uint8, upright, C-contiguous; converted at each call."""
-        return self._converted(None, None)
+        return self._converted(*self._size)
 
     def resized(self, height: int) -> Image:
         """(height, w, 3) uint8, upright, in proportion, w even; for the overlay."""
         width = even(self.width * height / self.height)
-        if (width, height) == (self.width, self.height):
-            return self.rgb()
-        size = (height, width) if self._transposed else (width, height)
-        return self._converted(*size)
+        return self._converted(*((height, width) if self._transposed else (width, height)))
 
     def planes(self) -> Planes:
         """The picture without conversion, where its format allows; as RGB otherwise.
@@ -144,10 +176,11 @@ class Frame:
         The arrays are views: they hold on to the decoder's memory.
         """
         picture = self._picture
-        orientation = self._transposed, self._flipped
+        stored = picture.width, picture.height
+        shape = self._transposed, self._flipped, self._size[0] / picture.width
         layout = _PLANAR.fullmatch(picture.format.name)
         if layout is None:
-            return Planes((self._stored(None, None),), None, 0, *orientation)
+            return Planes((self._stored(*stored),), None, 0, *shape)
         shift = int(layout["bits"] or 8) - 8
         images = tuple(
             np.frombuffer(plane, np.uint16 if shift else np.uint8)
@@ -155,17 +188,18 @@ class Frame:
             for plane in picture.planes
         )  # fmt: skip
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
-        return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *orientation)
+        return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *shape)
 
-    def _converted(self, width: int | None, height: int | None) -> Image:
+    def _converted(self, width: int, height: int) -> Image:
         image = self._stored(width, height)
         image = image.swapaxes(0, 1) if self._transposed else image
         return np.ascontiguousarray(np.flip(image, self._flipped))
 
-    def _stored(self, width: int | None, height: int | None) -> Any:
-        """RGB as it lies in the file; of full range, by the matrix that the stream declares."""
+    def _stored(self, width: int, height: int) -> Any:
+        """RGB, not yet turned; of full range, by the matrix that the stream declares."""
         picture, color_range = self._picture, int(self._picture.color_range)
-        if width is not None:  # before the conversion: half the work of both at once
+        if (width, height) != (picture.width, picture.height):
+            # Before the conversion: half the work of both at once.
             picture = picture.reformat(
                 width, height, interpolation="AREA", threads=1,
                 src_color_range=color_range, dst_color_range=color_range,
@@ -215,6 +249,30 @@ def _orientation(picture: av.VideoFrame) -> Orientation:
     transposed = bool(abs(a) < abs(b))
     scales = (b, c) if transposed else (d, a)
     return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
+
+
+def shown_width(width: int, aspect: Fraction) -> int:
+    """Columns of a picture whose pixels have this aspect, once they are square."""
+    return max(1, round(width * aspect))
+
+
+def _is_interlaced(picture: av.VideoFrame) -> bool:
+    return bool(picture.interlaced_frame) and min(picture.width, picture.height) >= 4
+
+
+def _deinterlacer(picture: av.VideoFrame) -> Any:
+    """A filter for pictures such as this one; it gives as many as it takes, the last at the end."""
+    from av.filter import Graph
+
+    graph = Graph()
+    source = graph.add(
+        "buffer", video_size=f"{picture.width}x{picture.height}", pix_fmt=picture.format.name,
+        time_base=str(picture.time_base), colorspace=str(int(picture.colorspace)),
+        range=str(int(picture.color_range)),
+    )  # fmt: skip
+    graph.link_nodes(source, graph.add("bwdif", "send_frame:auto:interlaced"),
+                     graph.add("buffersink")).configure()  # fmt: skip
+    return graph
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
@@ -302,6 +360,8 @@ class VideoSource:
     ----------
     info : VideoInfo
         Read when the source is made.
+    remarks : list of str
+        What was chosen or converted; the warnings begin with it.
     warnings : list of str
         Damage met while streaming; complete when the stream has ended.
     decoded : int
@@ -319,8 +379,10 @@ class VideoSource:
     stop: float | None = None
     info: VideoInfo = field(init=False)
     warnings: list[str] = field(init=False, default_factory=list)
+    remarks: list[str] = field(init=False, repr=False, default_factory=list)
     decoded: int = field(init=False, default=0)
     _turned: Orientation = field(init=False, repr=False)
+    _aspect: Fraction = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.path = Path(self.path).expanduser()
@@ -340,14 +402,15 @@ class VideoSource:
 
     def frames(self) -> Iterator[Frame]:
         """Stream the frames; memory does not depend on the length of the video."""
-        self.warnings, self.decoded = [], 0
+        self.warnings, self.decoded = [*self.remarks], 0
         last_time, yielded = float("-inf"), False
         with self._open() as container:
             origin: float | None = None
-            for picture in self._pictures(container):
+            for picture in self._progressive(self._pictures(container)):
                 seconds = self._seconds(picture, last_time, origin)
                 origin = seconds if origin is None else origin
-                frame = Frame(self.decoded, seconds - origin, picture, self._turned)
+                time = seconds - origin
+                frame = Frame(self.decoded, time, picture, self._turned, self._aspect)
                 self._check(frame, last_time - origin)
                 last_time = seconds
                 self.decoded += 1
@@ -377,27 +440,44 @@ class VideoSource:
         if path.stat().st_size == 0:
             raise VideoError(path, "expected a video, got an empty file", "Copy it again")
         try:
-            # "file:" keeps FFmpeg from reading a name with a colon as a protocol. Times that
-            # are missing (as in AVI) are not generated: with B-frames they come out of order.
-            return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "-genpts"})
+            # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
+            return av.open(f"file:{path}", metadata_errors="replace", options=_OPTIONS)
         except (av.FFmpegError, OSError) as error:
+            if _is_playlist(path):
+                raise VideoError(
+                    path, "expected a video, got a list or pattern that names other files",
+                    "Name the video itself",
+                ) from error  # fmt: skip
             raise VideoError(
                 path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
                 "If a player shows it, copy it again or convert it to mp4",
             ) from error  # fmt: skip
 
-    def _stream(self, container: Any) -> Any:
-        for stream in container.streams.video:
-            if not stream.disposition & type(stream.disposition).attached_pic:
-                return stream
-        raise VideoError(self.path, "expected a video, got a file without a picture track")
+    def _tracks(self, container: Any) -> list[Any]:
+        """The video tracks, the one that is read first: as players choose, then the largest."""
+        from av.stream import Disposition
+
+        stills = Disposition.attached_pic | Disposition.timed_thumbnails
+        tracks = [track for track in container.streams.video if not track.disposition & stills]
+        if not tracks:
+            raise VideoError(self.path, "expected a video, got a file without a picture track")
+        return sorted(
+            tracks, reverse=True,  # which keeps the order of equals
+            key=lambda track: (
+                track.codec_context is not None, track.frames != 1,
+                bool(track.disposition & Disposition.default), _pixels(track),
+            ),
+        )  # fmt: skip
 
     def _read_info(self, container: Any) -> VideoInfo:
-        stream = self._stream(container)
+        tracks = self._tracks(container)
+        stream = tracks[0]
         if stream.codec_context is None:
             raise VideoError(self.path, "no decoder for its codec", "Convert it to H.264 mp4")
+        aspect = _aspect(stream)
+        self._aspect = aspect if 1 / STRETCH <= aspect <= STRETCH else SQUARE
         width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > MOST_PIXELS:
+        if shown_width(width, max(self._aspect, SQUARE)) * height > MOST_PIXELS:
             raise VideoError(
                 self.path, f"expected at most {MOST_PIXELS / 1e6:.0f} megapixels, got a header "
                 f"that says {width}x{height}", "Scale the video down, or copy it again",
@@ -415,20 +495,37 @@ class VideoSource:
         if first is None:
             raise VideoError(self.path, "no frame can be decoded", "Copy it again from the camera")
         self._turned = _orientation(first)
-        frame = Frame(0, 0.0, first, self._turned)
+        self.remarks = list(self._remark(tracks, first, aspect))
+        frame = Frame(0, 0.0, first, self._turned, self._aspect)
         return VideoInfo(
             self.path, frame.width, frame.height, fps, duration,
-            stream.frames or round(duration * fps), stream.codec_context.name,
+            _announced(container, stream) or round(duration * fps), stream.codec_context.name,
             first.format.name,
         )  # fmt: skip
+
+    def _remark(self, tracks: list[Any], first: av.VideoFrame, aspect: Fraction) -> Iterator[str]:
+        """What the user should know of the choices that were made."""
+        if len(tracks) > 1:
+            yield f"{len(tracks)} video tracks; the one of {first.width}x{first.height} px is read"
+        if self._aspect != aspect:
+            yield f"a pixel aspect of {aspect} cannot be; pixels are taken as square"
+        if _is_interlaced(first):
+            yield _INTERLACED
+        if int(first.color_trc) in _HDR:
+            yield (
+                f"{_HDR[int(first.color_trc)]} (HDR) is not tone-mapped: the picture is paler "
+                "than on a screen"
+            )
 
     def _pictures(self, container: Any) -> Iterator[av.VideoFrame]:
         """Decode, skipping packets that cannot be decoded and noting the damage."""
         import av
 
-        stream = self._stream(container)
+        stream = self._tracks(container)[0]
+        context = stream.codec_context
         stream.thread_type = "AUTO"
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        aspects = set()
         skipped = damaged = 0
         try:
             for packet in self._packets(container, stream):
@@ -442,12 +539,52 @@ class VideoSource:
                     if picture.time_base is None:  # flushed after the reading broke off
                         picture.time_base = stream.time_base
                     damaged += picture.is_corrupt
+                    aspects.add(context.sample_aspect_ratio)
                     yield picture
         finally:  # also when the reader stops at video.stop
+            if len(aspects) > 1:
+                self.warnings.append(
+                    "the aspect of the pixels changes; the one of the file's header is kept"
+                )
             if skipped:
                 self.warnings.append(f"damaged packets, skipped: {skipped}")
             if damaged:
                 self.warnings.append(f"frames with damage in the picture: {damaged}")
+
+    def _progressive(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """One for one at their times, interlaced ones with the second field's lines drawn anew."""
+        graph: Any = None
+        kind = None
+        stamps: deque[tuple[int | None, int | None, Fraction]] = deque()
+
+        def pulled() -> Iterator[av.VideoFrame]:
+            import av
+
+            with contextlib.suppress(av.BlockingIOError, av.EOFError):
+                while graph is not None:
+                    picture = graph.vpull()
+                    picture.pts, picture.dts, picture.time_base = stamps.popleft()
+                    yield picture
+
+        for picture in pictures:
+            if graph is None and not _is_interlaced(picture):
+                yield picture
+                continue
+            if _INTERLACED not in self.remarks:
+                self.remarks.append(_INTERLACED)
+                self.warnings.append(_INTERLACED)
+            if kind != (kind := (picture.width, picture.height, picture.format.name,
+                                 picture.colorspace, picture.color_range)):  # fmt: skip
+                if graph is not None:
+                    graph.vpush(None)
+                yield from pulled()
+                graph = _deinterlacer(picture)
+            stamps.append((picture.pts, picture.dts, picture.time_base))
+            graph.vpush(picture)
+            yield from pulled()
+        if graph is not None:
+            graph.vpush(None)
+            yield from pulled()
 
     def _packets(self, container: Any, stream: Any) -> Iterator[av.Packet | None]:
         """Packets as far as the file can be read; None empties the decoder."""
@@ -457,7 +594,7 @@ class VideoSource:
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):  # PyAV stumbles over tracks that began meanwhile
                 return
             except (av.FFmpegError, OSError) as error:
                 self.warnings.append(f"reading stopped before the end ({_why(error)})")
@@ -500,7 +637,8 @@ class VideoSource:
         if not self.decoded:
             raise VideoError(self.path, "no frame can be decoded", "Copy it again from the camera")
         lost = self.info.frames - self.decoded
-        if lost > max(1, 0.01 * self.info.frames) or (lost > 0 and self.warnings):
+        damage = len(self.warnings) > len(self.remarks)
+        if lost > max(1, 0.01 * self.info.frames) or (lost > 0 and damage):
             self.warnings.append(
                 f"{self.decoded} frames decoded of the {self.info.frames} that the file announces"
             )
@@ -595,6 +733,33 @@ def writing_failed(path: Path, error: Exception) -> VideoError:
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     remedy = "Free some space there" if full else "Check that the folder can be written to"
     return VideoError(path, f"could not be written ({_why(error)})", remedy)
+
+
+def _pixels(track: Any) -> int:
+    context = track.codec_context
+    return context.width * context.height if context else 0
+
+
+def _aspect(track: Any) -> Fraction:
+    """Width of a pixel by its height; the container's word before the stream's, as in players."""
+    return track.sample_aspect_ratio or track.codec_context.sample_aspect_ratio or SQUARE
+
+
+def _announced(container: Any, track: Any) -> int:
+    """The container's count of frames that are shown, 0 when it has none."""
+    if "mp4" not in container.format.name or not track.frames:
+        return int(track.frames)
+    return min(track.frames, sum(not entry.is_discard for entry in track.index_entries))
+
+
+def _is_playlist(path: Path) -> bool:
+    """Whether FFmpeg would go from it to other files; only to say so, for none is read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return False
+    return bool(_PLAYLIST.match(start) or _PATTERN.search(path.name))
 
 
 def _check_memory(error: Exception) -> None:
