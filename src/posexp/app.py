@@ -15,8 +15,8 @@ from posexp import job, tracking
 from posexp.config import Config, load_config
 from posexp.errors import TrackingError
 from posexp.estimators import load
-from posexp.extraction import progress_bar
 from posexp.poses import PoseSequence
+from posexp.progress import progress_bar
 from posexp.tracking import Run
 from posexp.video import VideoSource
 from posexp.weights import sha256_of

@@ -19,11 +19,12 @@ from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable
 from posexp.estimators import Estimator
 from posexp.evaluation import evaluate
-from posexp.extraction import Extraction, Report, Sink
+from posexp.extraction import Extraction, Sink
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
 from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
+from posexp.progress import Report
 from posexp.skeleton import BODY, SKELETONS
 from posexp.tracking import Run, Store
 from posexp.truth import GroundTruth, read_truth, truth_beside
@@ -32,9 +33,7 @@ from posexp.weights import ModelFile, sha256_of
 
 log = logging.getLogger("posexp")
 
-_VERSIONS = (
-    "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
-)  # fmt: skip
+_VERSIONS = ("posexp", "mediapipe", "tensorflow", "ai-edge-litert", "av", "numpy", "mlflow")
 _NOT_THE_RESULT = ("tracking", "launcher", "force")
 """Sections of the configuration that say where and how, and change no keypoint."""
 
