@@ -90,6 +90,13 @@ def graph(published, tmp_path):
     return tmp_path / found.name
 
 
+@pytest.fixture
+def wheel(cache):
+    """A mediapipe that carries the pose models."""
+    if not weights.PUBLISHED["full"].here():
+        pytest.skip("this version of mediapipe carries no pose models; 0.10.21 does")
+
+
 def kept(cache: Path) -> list[Path]:
     return [file for file in cache.rglob("*") if file.is_file() and file.name != "fetch.lock"]
 
@@ -248,7 +255,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, offline)
             get()
 
 
-def test_the_embedded_model_is_built_once_and_always_the_same(cache, monkeypatch, tmp_path):
+def test_the_embedded_model_is_built_once_and_always_the_same(wheel, cache, monkeypatch, tmp_path):
     first = weights.blazepose("full")
     assert first.path.parent == cache
     assert first.source == "mediapipe wheel, pose_landmark_full.tflite"
@@ -383,7 +390,7 @@ def test_when_no_source_has_them_the_error_names_each_and_what_to_do(cache, offl
         weights.published("yolo")
 
 
-def test_the_networks_of_the_wheel_and_of_the_registry_are_the_same(published, cache, monkeypatch):
+def test_the_networks_of_the_wheel_and_of_the_registry_are_the_same(published, wheel, monkeypatch):
     """`full` needs no wheel that carries it."""
     with monkeypatch.context() as patch:
         patch.delenv("XDG_CACHE_HOME")
@@ -521,14 +528,15 @@ def test_the_command_lists_every_variant_and_fetches_ahead(registry, packed_move
     rows = {line.split()[0]: line.split()[1:] for line in listed.stdout.splitlines()[1:6]}
     assert list(rows) == list(weights.PUBLISHED)
     assert rows["thunder"][:4] == ["no", "12.6", "MB", "Apache-2.0"]
-    assert rows["full"][0] == "yes" and str(cache) in listed.stdout
+    here = {name for name, row in rows.items() if row[0] == "yes"}
+    assert here <= {"full"} and str(cache) in listed.stdout
     got = posexp_command("weights", "get=thunder,heavy", cwd=cache.parent.parent)
     assert got.returncode == 1  # heavy is not in this registry
     assert got.stdout.split() == ["thunder", *weights.published("thunder").source.split()]
     assert "posexp: heavy: its weights cannot be had (" in got.stderr
     again = posexp_command("weights", cwd=cache.parent.parent)
     assert {line.split()[0] for line in again.stdout.splitlines() if " yes " in line} == {
-        "lightning", "thunder", "full",
+        "lightning", "thunder", *here,
     }  # fmt: skip
 
 

@@ -9,9 +9,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from posexp.files import whole
 from posexp.weights.downloads import cache_folder, unwritable
+
+_METADATA = b"TFLITE_METADATA"
 
 
 def import_mediapipe() -> ModuleType:
@@ -67,14 +70,44 @@ def build(detector: Path, landmarks: Path, path: Path) -> None:
 
 
 def _described(model: Path, mean: float, deviation: float) -> bytes:
-    """A model with the metadata for its input, unless it has some."""
-    with _without_tensorflow():
-        from mediapipe.tasks.python.metadata import metadata
-        from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer
+    """A .tflite with the metadata that says what its input, an RGB image, is normalised with.
 
-    content = model.read_bytes()
-    with contextlib.suppress(ValueError):
-        metadata.MetadataDisplayer.with_model_buffer(content)
-        return content
-    writer = metadata_writer.MetadataWriter.create(bytearray(content))
-    return bytes(writer.add_image_input([mean], [deviation]).populate()[0])
+    Written with the schemas of mediapipe, since its own writer does not import from 1.0 on.
+    """
+    import flatbuffers
+
+    with _without_tensorflow():
+        from mediapipe.tasks.metadata import metadata_schema_py_generated as described
+        from mediapipe.tasks.metadata import schema_py_generated as lite
+
+    content = lite.ModelT.InitFromObj(lite.Model.GetRootAs(model.read_bytes(), 0))
+    content.metadata = content.metadata or []
+    if any(entry.name == _METADATA for entry in content.metadata):
+        return model.read_bytes()
+    scale = described.NormalizationOptionsT()
+    scale.mean, scale.std = [mean], [deviation]
+    step = described.ProcessUnitT()
+    step.optionsType, step.options = described.ProcessUnitOptions.NormalizationOptions, scale
+    picture = described.ImagePropertiesT()
+    picture.colorSpace = described.ColorSpaceType.RGB
+    tensor = described.TensorMetadataT()
+    tensor.processUnits, tensor.content = [step], described.ContentT()
+    tensor.content.contentPropertiesType = described.ContentProperties.ImageProperties
+    tensor.content.contentProperties = picture
+    graph, about = described.SubGraphMetadataT(), described.ModelMetadataT()
+    (outputs,) = (len(graph.outputs) for graph in content.subgraphs)
+    graph.inputTensorMetadata = [tensor]
+    graph.outputTensorMetadata = [described.TensorMetadataT() for _ in range(outputs)]
+    about.subgraphMetadata, about.minParserVersion = [graph], "1.0.0"
+
+    def packed(table: Any, identifier: bytes) -> bytes:
+        builder = flatbuffers.Builder(0)
+        builder.Finish(table.Pack(builder), identifier)
+        return bytes(builder.Output())
+
+    buffer, entry = lite.BufferT(), lite.MetadataT()
+    buffer.data = list(packed(about, b"M001"))
+    entry.name, entry.buffer = _METADATA, len(content.buffers)
+    content.buffers.append(buffer)
+    content.metadata.append(entry)
+    return packed(content, b"TFL3")
