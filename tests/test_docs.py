@@ -54,10 +54,8 @@ def place(tmp_path_factory, shared):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypatch, capfd):
+def test_every_command_runs(command, place, movenet, monkeypatch, capfd):
     monkeypatch.chdir(place)
-    if "model=thunder" in command:
-        monkeypatch.setenv("TFHUB_CACHE_DIR", str(thunder_cache))
     program = benchmark if "posexp.benchmark" in command else main
     assert program(shlex.split(command)[3:]) == 0, capfd.readouterr().err
     batch = "clips/" in command or "study.csv" in command
@@ -65,7 +63,7 @@ def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypa
     assert said in capfd.readouterr().out
 
 
-def test_the_python_example_runs(place, tfhub_cache, monkeypatch):
+def test_the_python_example_runs(place, movenet, monkeypatch):
     monkeypatch.chdir(place)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     blocks = [block for block in blocks if "%load_ext" not in block]  # tests of the notebooks

@@ -347,7 +347,7 @@ def test_pck_grows_with_its_threshold(seed):
     assert curve["pck"].is_monotonic_increasing and curve["pck"].between(0, 1).all()
 
 
-def test_the_reference_clip_gives_the_main_jobs_numbers(shared, tfhub_cache):
+def test_the_reference_clip_gives_the_main_jobs_numbers(shared, movenet):
     poses = posexp.extract(shared / "clips" / "pose_1.mp4", "lightning")
     reference = json.loads((shared / "clips" / "pose_1.json").read_text())
     names = list(reference[0])
@@ -375,7 +375,7 @@ def test_the_reference_world_points(shared):
 
 
 @pytest.mark.parametrize(("row", "name"), [(0, "image1.png"), (1, "image2.jpeg")])
-def test_lightning_on_the_stills(row, name, shared, tfhub_cache):
+def test_lightning_on_the_stills(row, name, shared, movenet):
     stills = shared / "clips" / "stills"
     poses = posexp.extract(stills / name, "lightning")
     truth = posexp.read_truth(stills / "pose_landmark_truth.csv", poses.width, poses.height)

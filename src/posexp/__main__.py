@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from posexp.errors import ConfigError, PosexpError
+from posexp.errors import ConfigError, ModelError, PosexpError, check_choice
 
 if TYPE_CHECKING:
     from posexp.batch import Sweep
@@ -30,6 +30,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
                                        (weights=FILE in place of the logged ones)
   python -m posexp sync [key=value]    log results that are waiting for a server
+  python -m posexp weights             which models are here; get=thunder,heavy fetches ahead
 
 Examples
   python -m posexp                                       the embedded clip and model, offline
@@ -42,16 +43,17 @@ Examples
 
 Which model                  (files in conf/model explain every key)
   model=mlkit                BlazePose, 33 landmarks in 3D; embedded, needs no network
-    model.complexity         full | lite | heavy (lite and heavy are downloaded once)
+    model.complexity         full | lite | heavy (lite and heavy are fetched once)
     model.mode               stream: track and smooth | single_image: detect in every frame
     model.min_detection_confidence, min_presence_confidence, min_tracking_confidence   0 to 1
-  model=lightning            MoveNet, 17 keypoints in 2D, the faster; from TensorFlow Hub
-  model=thunder              MoveNet, 17 keypoints in 2D, the more exact; from TensorFlow Hub
+  model=lightning            MoveNet, 17 keypoints in 2D, the faster; fetched once
+  model=thunder              MoveNet, 17 keypoints in 2D, the more exact; fetched once
     model.crop.min_keypoint_score   0 to 1    joints below it do not steer the crop
     model.crop.torso_expansion, model.crop.body_expansion   1 to 10
     model.input_size         px; only for models that take any size
     model.threads            of LiteRT, for a .tflite file
-  model.weights              a file in place of the default: .task, .tflite, SavedModel folder
+  model.weights              a file in place of the default: .task, .tflite, TF.js model.json,
+                             SavedModel folder
 
 Which part of the video      video.start, video.stop in seconds
 What is written              keypoints.joints=body|all   keypoints.confidence_threshold=0.3
@@ -158,6 +160,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _ui(arguments[1:])
     if command == "sync":
         return _sync(arguments[1:])
+    if command == "weights":
+        return _weights(arguments[1:])
     if command == "compare":
         return _compare(arguments[1:])
     if command == "evaluate":
@@ -308,6 +312,34 @@ def _sync(arguments: list[str]) -> int:
     if not (runs or recovered):
         print("Nothing is waiting to be logged")
     return int(None in runs)
+
+
+def _weights(arguments: list[str]) -> int:
+    from posexp.weights import PUBLISHED, cache_folder, published
+
+    own, _ = own_keys(arguments, {"get": None}, "python -m posexp weights get=thunder,heavy")
+    names = [name.strip() for name in (own["get"] or "").strip("[]").split(",") if name.strip()]
+    for name in names:
+        check_choice("get", name, tuple(PUBLISHED))
+    failed = 0
+    for name in names:
+        try:
+            print(f"{name:<12}{published(name).source}", flush=True)
+        except ModelError as error:
+            print(f"posexp: {error}", file=sys.stderr)
+            failed = error.exit_status
+    if names:
+        return failed
+    print(f"{'':<12}{'here':<6}{'size':>8}   {'licence':<13}from")
+    for name, model in PUBLISHED.items():
+        here = model.here()
+        places = str(here) if here else ", else ".join(map(str, model.sources))
+        print(
+            f"{name:<12}{'yes' if here else 'no':<6}{model.size:>5.1f} MB   {model.licence:<13}"
+            f"{places}"
+        )
+    print(f"\nKept in   {cache_folder()}\nFetch     python -m posexp weights get=thunder,heavy")
+    return 0
 
 
 def _evaluate(arguments: list[str]) -> int:

@@ -16,12 +16,12 @@ import numpy as np
 from posexp import job, tracking
 from posexp.config import Config, load_config, logged_overrides
 from posexp.errors import ConfigError, TrackingError
-from posexp.estimators import is_published, load
-from posexp.extraction import progress_bar
+from posexp.estimators import load
 from posexp.poses import PoseSequence
+from posexp.progress import progress_bar
 from posexp.tracking import Run
 from posexp.video import VideoSource
-from posexp.weights import sha256_of
+from posexp.weights import is_published, sha256_of
 
 log = logging.getLogger("posexp")
 

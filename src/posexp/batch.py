@@ -19,7 +19,6 @@ from posexp.app import embedded_clip
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
 from posexp.estimators import find_weights
-from posexp.extraction import Report, progress_bar, watched
 from posexp.files import whole
 from posexp.job import (
     Content,
@@ -32,6 +31,7 @@ from posexp.job import (
     waits,
 )  # fmt: skip
 from posexp.launchers import launch
+from posexp.progress import Report, progress_bar, watched
 from posexp.study import Clip, find_clips, sweep_of
 from posexp.tracking import Run, TrackingSettings
 from posexp.workers import Outcome

@@ -32,6 +32,22 @@ def whole(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `path`, in place of what was there, when all is written."""
+    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for entry in [*part.rglob("*"), part]:
+            flush(entry)
+        remove_folder(path)
+        part.replace(path)
+        flush(path.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def flush(path: Path) -> None:
     """Have the system put a file, or the names in a folder, on the disk."""
     if path.is_dir() and os.name == "nt":

@@ -19,12 +19,13 @@ from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable
 from posexp.estimators import Estimator, runtime_of
 from posexp.evaluation import evaluate
-from posexp.extraction import PIPELINE, Extraction, Report, Sink
+from posexp.extraction import PIPELINE, Extraction, Sink
 from posexp.files import sweep_up, whole
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames, save_picture
 from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
+from posexp.progress import Report
 from posexp.skeleton import BODY, SKELETONS
 from posexp.tracking import Run, Store
 from posexp.truth import GroundTruth, read_truth, truth_beside

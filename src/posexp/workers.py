@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from posexp import job as jobs
 from posexp import replay
 from posexp.errors import PosexpError, printable
-from posexp.extraction import Report
 from posexp.job import Job
+from posexp.progress import Report
 from posexp.tracking import Run
 
 if TYPE_CHECKING:

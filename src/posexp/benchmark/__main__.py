@@ -33,7 +33,7 @@ How well does each variant see a person who rises from a chair? Rendered clips, 
   models    all that weights can be had for
   clips     names, embedded (those that come with the package, no drawing), or all
   folder    where clips are drawn, and kept for the next time; the user's cache
-  weights   a folder with model files under their published names, for machines without network
+  weights   a folder with movenet_singlepose_lightning_int8_v4.tflite, for lightning_int8
   report    a folder for benchmark.md and its figures
 
 Drawing needs numba (pip install numba) and takes minutes; what is there already is kept.

@@ -33,9 +33,9 @@ VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
     "mlkit_lite_image": ("mlkit", {"complexity": "lite", "mode": "single_image"}),
     "mlkit_full": ("mlkit", {"complexity": "full"}),
     "mlkit_full_image": ("mlkit", {"complexity": "full", "mode": "single_image"}),
+    "mlkit_heavy": ("mlkit", {"complexity": "heavy"}),
+    "mlkit_heavy_image": ("mlkit", {"complexity": "heavy", "mode": "single_image"}),
 }  # fmt: skip
-
-_LITE = "pose_landmarker_lite.task"
 
 
 @dataclass
@@ -78,7 +78,7 @@ def measure(
     clips, videos : sequences
         The clips and their files, with the truth beside them.
     weights : Path, optional
-        A folder with model files under their published names.
+        A folder with the files that `VARIANTS` names; the others are found as in any run.
     progress : bool
         Show a progress bar.
 
@@ -112,7 +112,7 @@ def measure(
 def _load(name: str, weights: Path | None) -> Estimator:
     model, options = VARIANTS[name]
     options = dict(options)
-    file = options.get("weights") or (_LITE if options.get("complexity") == "lite" else "")
+    file = options.get("weights", "")
     if file and weights is not None and (weights / file).is_file():
         options["weights"] = str(weights / file)
     elif "weights" in options:

@@ -13,7 +13,7 @@ from posexp.estimators.movenet import MoveNetOptions
 from posexp.poses import FramePose
 from posexp.skeleton import Skeleton
 from posexp.video import Frame
-from posexp.weights import TASK_URL, ModelFile
+from posexp.weights import ModelFile
 
 Options = MoveNetOptions | MlkitOptions
 
@@ -71,12 +71,6 @@ def find_weights(options: Options) -> ModelFile:
     if isinstance(options, MlkitOptions):
         return mlkit.find_weights(options)
     return movenet.find_weights(options)
-
-
-def is_published(weights: str) -> bool:
-    """Whether an address is one that a variant takes its weights from by default."""
-    handles = [movenet.HANDLE.format(name) for name in VARIANTS]
-    return weights in (*handles, *(TASK_URL.format(name) for name in ("lite", "full", "heavy")))
 
 
 def runtime_of(options: Options, weights: ModelFile) -> str:
