@@ -1,4 +1,4 @@
-"""Fetching: a file or a SavedModel over HTTP, a package through the user's own npm client."""
+"""Fetching: a file over HTTP, a SavedModel through TF Hub, a package through the npm client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from posexp.errors import ModelError
-from posexp.files import PART, whole, whole_folder
+from posexp.files import PART, remove_folder, whole, whole_folder
 from posexp.progress import progress_bar
 
 TIMEOUT = 5, 30
@@ -109,41 +109,53 @@ def fetch_file(url: str, path: Path, sha256: str | None = None) -> None:
         raise ModelError(url, f"could not be downloaded ({reason(error)})") from error
 
 
-def fetch_saved_model(handle: str, folder: Path) -> None:
-    """Download a SavedModel as TF Hub gives it, a packed archive, and unpack it into `folder`.
+def fetch_saved_model(handle: str, cache: Path) -> None:
+    """Have TF Hub's own library download a SavedModel into its cache.
 
     Raises
     ------
     ModelError
         When it cannot be had, is no SavedModel, or cannot be written.
     """
-    address = f"{handle}{'&' if '?' in handle else '?'}tf-hub-format=compressed"
+    import requests
+
+    folder = saved_model_folder(handle, cache)
+    # Only one process fetches, so a lock there is of one that was killed; it would be waited for.
+    folder.with_name(folder.name + ".lock").unlink(missing_ok=True)
     try:
-        with whole_folder(folder) as part:
-            packed = part / "packed.tar.gz"
-            fetch_file(address, packed)
-            with tarfile.open(packed) as archive:
-                for member in archive:
-                    _unpack_member(archive, member, part)
-            packed.unlink()
-            if not (part / "saved_model.pb").is_file():
-                raise ModelError(handle, "the download holds no saved_model.pb")
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        # The library itself waits for ever where nothing answers.
+        requests.head(handle, timeout=TIMEOUT, allow_redirects=True).close()
+        import tensorflow_hub
+
+        with _environment(TFHUB_CACHE_DIR=str(cache), TFHUB_DOWNLOAD_PROGRESS="1"):
+            # It downloads beside the final folder and renames it, so nothing is left half-done.
+            tensorflow_hub.resolve(handle)
+    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
         raise ModelError(handle, f"could not be downloaded ({reason(error)})") from error
+    if not (folder / "saved_model.pb").is_file():
+        remove_folder(folder)  # nothing would be downloaded in its place
+        folder.with_name(folder.name + ".descriptor.txt").unlink(missing_ok=True)
+        raise ModelError(handle, "the download holds no saved_model.pb")
 
 
-def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    target = (folder / member.name).resolve()
-    inside = target.is_relative_to(folder.resolve())
-    if inside and member.isdir():
-        return
-    if not (inside and member.isfile()):
-        raise tarfile.TarError(f"it holds {member.name!r}, which has no place in a model")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = archive.extractfile(member)
-    assert content is not None
-    with target.open("wb") as file:
-        shutil.copyfileobj(content, file)
+def saved_model_folder(handle: str, cache: Path) -> Path:
+    """Where TF Hub's library keeps what a handle names."""
+    return cache / hashlib.sha1(handle.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables for a library that reads nothing else."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def fetch_package(name: str, version: str, size: int, wanted: dict[str, str], folder: Path) -> None:

@@ -76,16 +76,19 @@ class Hub:
         return "TensorFlow Hub"
 
     @property
+    def _cache(self) -> Path:
+        return Path(os.environ.get("TFHUB_CACHE_DIR") or cache_folder() / "tfhub").expanduser()
+
+    @property
     def folder(self) -> Path:
-        cache = os.environ.get("TFHUB_CACHE_DIR") or cache_folder() / "tfhub"
-        return Path(cache).expanduser() / hashlib.sha1(self.handle.encode()).hexdigest()
+        return downloads.saved_model_folder(self.handle, self._cache)
 
     def here(self) -> bool:
         return (self.folder / "saved_model.pb").is_file()
 
     def get(self) -> ModelFile:
         if not self.here():
-            downloads.fetch_saved_model(self.handle, self.folder)
+            downloads.fetch_saved_model(self.handle, self._cache)
         return ModelFile(self.folder, self.handle, sha256_of(self.folder))
 
 
