@@ -318,7 +318,8 @@ WEIGHTS = {
     "pose_landmarker_lite.task": (other_zip, "mlkit", "wrong hash: expected sha256 59929e1d"),
     "mine.task": (other_zip, "mlkit", "expected a pose landmarker bundle"),
     "text.tflite": (text, "lightning", "LiteRT cannot read"),
-    "text.h5": (text, "lightning", "expected a SavedModel folder or a .tflite file"),
+    "text.h5": (text, "lightning", "expected a SavedModel folder, a .tflite file or a TF.js"),
+    "text.json": (text, "lightning", "expected a TF.js model (model.json), got another file"),
     "saved_model": (folder_of_text, "lightning", "without saved_model.pb"),
 }
 
