@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import errors_px
 
 import posexp
 from posexp.app import embedded_clip
@@ -224,6 +223,6 @@ def test_a_model_finds_the_figure(name):
     evaluation = posexp.evaluate(
         posexp.extract(path, "mlkit"), path.with_name(f"{name}.truth.parquet")
     )
-    share = evaluation.metrics()["detection/frames_share"]
-    assert share > (0.9 if name.startswith("phone") else 0.0)
-    assert errors_px(evaluation.poses.image, evaluation.truth.image).shape == evaluation.error.shape
+    metrics = evaluation.metrics()
+    near, far = (0.9, 0.9) if name.startswith("phone") else (0.4, 0.2)  # small from the drone
+    assert metrics["detection/frames_share"] > near and metrics["pck/0.20"] > far

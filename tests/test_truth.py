@@ -306,6 +306,7 @@ def test_shorter_truth_is_said():
     [
         (standing(12), "2 of 12 are not in the video"),
         (standing(10, fps=25), "another frame rate"),
+        (replace(standing(10), time=standing(10).time + 0.02), "frame 0 at 0.000 s, got 0.020 s"),
         (replace(standing(10), width=320), "got 320x480"),
         (replace(standing(10), time=standing(10).time + 0.5), "frame 0 at 0.000 s, got 0.500 s"),
         (standing(10).select(["nose"]), None),

@@ -76,7 +76,7 @@ def compare(
         _check_same_video([run for run in runs if not isinstance(run, PoseSequence)])
         poses = [run if isinstance(run, PoseSequence) else run.poses() for run in runs]
         sequences = dict(zip(labels_of(runs), poses, strict=True))
-        thresholds = dict(zip(sequences, map(_threshold, runs), strict=True))
+        thresholds = dict(zip(sequences, map(threshold_of, runs), strict=True))
     if len(sequences) < 2:
         raise TableError("compare", f"expected two runs or more, got {len(sequences)}")
     sizes = {(s.width, s.height) for s in sequences.values()}
@@ -370,6 +370,12 @@ def bone_variation(poses: PoseSequence) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def threshold_of(run: LoggedRun | PoseSequence) -> float:
+    """The confidence from which a joint of a run counts as seen; the default's for a sequence."""
+    given = None if isinstance(run, PoseSequence) else run.params.get(_SEEN_FROM)
+    return statistics.THRESHOLD if given is None else float(given)
+
+
 def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
     """A short label for each run: its model, and the parameters that tell equal models apart."""
     params = [
@@ -398,11 +404,6 @@ def _short(key: str, value: str) -> str:
         return value
     # Of a path or URL its end says enough.
     return f"{key.rpartition('.')[2]}={value.rstrip('/').rpartition('/')[2]}"
-
-
-def _threshold(run: LoggedRun | PoseSequence) -> float:
-    given = None if isinstance(run, PoseSequence) else run.params.get(_SEEN_FROM)
-    return statistics.THRESHOLD if given is None else float(given)
 
 
 def _check_same_video(runs: Sequence[LoggedRun]) -> None:

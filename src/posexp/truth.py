@@ -113,7 +113,7 @@ def align(
     truth : GroundTruth
         Of the same video.
     part : bool
-        Leave out truth beyond the sequence's first and last frame.
+        Leave out truth of frames that the sequence lacks.
 
     Returns
     -------
@@ -144,8 +144,6 @@ def align(
             f"{', '.join(known.skeleton.joints[:3])}: none in common",
         )  # fmt: skip
     chosen = np.isin(known.frame, poses.frame)
-    if part:
-        chosen &= (known.frame >= poses.frame[0]) & (known.frame <= poses.frame[-1])
     if not chosen.any() or (not part and not chosen.all()):
         raise TableError(
             subject, f"expected frames of {_span(poses)}, got {_span(known)}: "

@@ -16,7 +16,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from posexp import kinematics, media, statistics, tracking
-from posexp.comparison import Comparison, compare, labels_of
+from posexp.comparison import Comparison, compare, labels_of, threshold_of
 from posexp.errors import PosexpError
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY, COCO17, REGIONS
@@ -158,7 +158,7 @@ class RunView(ipywidgets.VBox):
             return
         video, message = _video_of(run)
         self.player = player_of({poses.model or "run": poses}, video, message=message)
-        table = statistics.confidence_table(poses, 0.3)
+        table = statistics.confidence_table(poses, threshold_of(run))
         parts = ipywidgets.Accordion(
             [ipywidgets.HTML(_html(table.round(3))), ipywidgets.HTML(_html(poses.to_table()))],
             titles=("Statistics by joint", f"Keypoint table ({len(poses)} frames)"),
