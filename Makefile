@@ -1,4 +1,4 @@
-# Everything from nothing: Python 3.10 to 3.12 and make.
+# Everything from nothing: Python 3.10 to 3.13 and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -21,11 +21,11 @@ import numpy as np
 
 from posexp.app import embedded_clip
 from posexp.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
-from posexp.estimators.movenet import HANDLE
 from posexp.video import Planes, VideoSource
 from posexp.weights import movenet
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "models" / "tfhub_cache"
+LIGHTNING = SHARED / "29fb93a7b6cbd61f33bf8c76777682f0a9b06839"  # the sha1 of its TF Hub handle
 
 
 class Clip:
@@ -71,11 +71,10 @@ def main() -> None:
 
     asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
     count, frames = int(asked.get("clips", 8)), int(asked.get("frames", 200))
-    kept = next(SHARED.glob("*/saved_model.pb"), None) if SHARED.is_dir() else None
-    weights = asked.get("weights") or (str(kept.parent) if kept else HANDLE.format("lightning"))
+    weights = asked.get("weights") or str(LIGHTNING)
     devices = [device.name for device in tf.config.list_physical_devices("GPU")]
     print(f"GPU: {', '.join(devices) or 'none here; this is the CPU'}")
-    model = tf.saved_model.load(str(movenet(weights).path))
+    model = tf.saved_model.load(str(movenet("lightning", weights).path))
     function = model.signatures["serving_default"]
     ((name, spec),) = function.structured_input_signature[1].items()
     (output,) = function.structured_outputs

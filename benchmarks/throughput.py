@@ -171,14 +171,13 @@ def naive(video: Path, drawn: bool) -> None:
     import matplotlib as mpl
     import tensorflow as tf
 
-    from posexp import weights
-    from posexp.estimators.movenet import HANDLE
     from posexp.skeleton import COCO17
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    path = weights.movenet(HANDLE.format("lightning")).path
+    # Lightning's SavedModel, by the sha1 of its TF Hub handle.
+    path = SHARED / "models" / "tfhub_cache" / "29fb93a7b6cbd61f33bf8c76777682f0a9b06839"
     model = tf.saved_model.load(str(path)).signatures["serving_default"]
     name = next(iter(model.structured_input_signature[1]))
     model(**{name: tf.zeros((1, 192, 192, 3), tf.int32)})

@@ -1,8 +1,7 @@
-"""Shared fixtures: real weights and clips, a stand-in for Thunder, and the command line."""
+"""Shared fixtures: real weights and clips, and the command line."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
@@ -16,11 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from posexp import weights
+from posexp.errors import ModelError
+from posexp.weights import ModelFile
+
 # Some tests import mlflow before posexp does, which sets this for its own runs.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-THUNDER = "https://tfhub.dev/google/movenet/singlepose/thunder/4"
 
 
 @pytest.fixture(autouse=True)
@@ -38,40 +40,23 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture
-def tfhub_cache(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The prepared TF Hub cache with Lightning's SavedModel."""
-    folder = shared / "models" / "tfhub_cache"
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(folder))
-    return folder
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], ModelFile]:
+    """Real weights by their name, fetched once into the user's cache as a user's are."""
+
+    def get(name: str) -> ModelFile:
+        try:
+            return weights.published(name)
+        except ModelError as error:
+            pytest.skip(str(error))
+
+    return get
 
 
 @pytest.fixture(scope="session")
-def thunder_cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A TF Hub cache whose Thunder is Lightning behind Thunder's signature (256 px).
-
-    Thunder's weights cannot be had on test machines; everything but the network itself is
-    real: the handle, the cache, the signature, the input size, the crop loop.
-    """
-    import tensorflow as tf
-
-    lightning = next((shared / "models" / "tfhub_cache").glob("*/saved_model.pb")).parent
-
-    class Thunder(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.lightning = tf.saved_model.load(str(lightning))
-
-        @tf.function(input_signature=[tf.TensorSpec((1, 256, 256, 3), tf.int32, name="input")])
-        def serve(self, image: Any) -> dict[str, Any]:
-            small = tf.cast(tf.image.resize(image, (192, 192), antialias=True), tf.int32)
-            return {"output_0": self.lightning.signatures["serving_default"](small)["output_0"]}
-
-    cache = tmp_path_factory.mktemp("tfhub")
-    model = Thunder()
-    folder = cache / hashlib.sha1(THUNDER.encode()).hexdigest()
-    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serve})
-    return cache
+def movenet(published: Callable[[str], ModelFile]) -> None:
+    """Thunder's and Lightning's real weights are here."""
+    published("lightning"), published("thunder")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -13,9 +14,13 @@ import psutil
 import pytest
 from clips import make_clip
 
-from posexp import batch, tracking
+import posexp
+from posexp import batch, estimators, job, tracking
+from posexp.app import embedded_clip
 from posexp.batch import sweep
+from posexp.config import load_config
 from posexp.errors import ConfigError, ModelError
+from posexp.study import find_clips as study_of
 from posexp.tracking import TrackingSettings
 
 SMALL = ("overlay=none",)
@@ -104,6 +109,85 @@ def test_the_content_of_a_video_counts_and_not_its_name(here):
     assert statuses(sweep(["video=clips", *SMALL])) == ["done before"]
     make_clip(here / "clips" / "b.mp4", frames=4)
     assert statuses(sweep(["video=clips", *SMALL])) == ["finished"]
+
+
+def test_the_same_video_pre_and_post_is_two_results_and_the_lists_columns_stay_its_own(here):
+    make_clip(here / "a.mp4", frames=3)
+    (here / "list.csv").write_text(
+        "video;when;status;frames;tracked;problem;model\na.mp4;pre;ok;12;yes;none;x\n"
+        "a.mp4;post;ok;13;no;none;x\ngone.mp4;post;ok;13;no;none;x\n"
+    )
+    command = ["video=list.csv", *SMALL]
+    table = sweep(command).table
+    assert table["when"].tolist() == ["post", "post", "pre"]
+    assert table["status"].tolist() == ["finished", "failed", "finished"]
+    assert table["list.status"].tolist() == ["ok"] * 3
+    assert table["list.frames"].tolist() == ["13", "13", "12"]
+    assert table["list.tracked"].tolist() == ["no", "no", "yes"]
+    assert table["frames"].dropna().tolist() == [3, 3] and set(table["model"]) == {"mlkit"}
+    runs = all_runs(here)
+    assert sorted(run.tags["when"] for run in runs) == ["post", "pre"]
+    assert {run.tags["list.model"] for run in runs} == {"x"}
+    assert not [name for run in runs for name in ("when", "list.model") if name not in run.tags]
+    assert len({run.tags["posexp.keypoints"] for run in runs}) == 1
+    assert statuses(sweep(command)) == ["done before", "failed", "done before"]
+
+
+def test_every_column_and_tag_of_ours_is_one_that_a_list_cannot_have(here, caplog):
+    make_clip(here / "a.mp4", frames=2)
+    run = posexp.run(["video=a.mp4", *SMALL])
+    ours = [*batch.TAKEN, *run.tags, "video.start", "overlay.trail", "launcher"]
+    (here / "list.csv").write_text(",".join(["video", *ours]) + "\na.mp4" + ",1" * len(ours))
+    (clip,) = study_of("list.csv", batch.TAKEN)
+    assert all(name.startswith("list.") for name in clip.columns), clip.columns
+
+
+@pytest.mark.parametrize("model", ["mlkit", "lightning"])
+def test_another_overlay_is_drawn_from_the_poses_that_are_known(model, here, tfhub_cache):
+    """Nothing of the run is another but its overlay; in particular no keypoint, no figure."""
+    (here / "clips").mkdir()
+    shutil.copy(embedded_clip(), here / "clips" / "a.mp4")
+    command = ["video=clips", f"model={model}", "video.start=0.1", "video.stop=0.4"]
+    assert statuses(sweep([*command, "overlay.height=48"])) == ["finished"]
+    assert statuses(sweep([*command, "overlay.height=64", "overlay.trail=5"])) == ["finished"]
+    second, first = all_runs(here)
+    assert second.tags["posexp.replay_of"] == first.id
+    tags = {"posexp.replay_of", "posexp.fingerprint", "posexp.key"}
+    assert {k: v for k, v in second.tags.items() if k not in tags} == {
+        k: v for k, v in first.tags.items() if k not in tags
+    }
+    assert second.metrics == first.metrics
+    params = {"overlay.height", "overlay.trail"}
+    assert {k for k in first.params if first.params[k] != second.params[k]} == params
+    for name in ("keypoints/keypoints.csv", "keypoints/keypoints.parquet"):
+        assert first.file(name).read_bytes() == second.file(name).read_bytes()
+    sizes = [posexp.video.VideoSource(run.file("overlay/overlay.mp4")).info.height
+             for run in (first, second)]  # fmt: skip
+    assert sizes == [48, 64]
+    third = sweep([*command, "overlay.height=48", "force=true"])
+    assert statuses(third) == ["finished"]
+    assert "posexp.replay_of" not in all_runs(here)[0].tags
+
+
+@pytest.mark.parametrize("what", ["pipeline", "runtime", "model", "video", "overlay"])
+def test_what_decides_a_keypoint_is_in_its_fingerprint(what, here, monkeypatch, shared):
+    def prepared(*more):
+        config, plain = load_config(["model=lightning", f"model.weights={shared}/models/{INT8}",
+                                     *more])  # fmt: skip
+        weights = estimators.find_weights(config.model)
+        return job.prepare(config, plain, Path("a.mp4"), job.Content("0", (0, 0), None), weights)
+
+    before, more = prepared(), ()
+    if what == "pipeline":
+        monkeypatch.setattr(job, "PIPELINE", 0)
+    elif what == "runtime":
+        monkeypatch.setattr("importlib.metadata.version", lambda _: "0.0")
+    else:
+        more = ({"model": "model.crop.torso_expansion=2", "video": "video.start=1",
+                 "overlay": "overlay.trail=3"}[what],)  # fmt: skip
+    after = prepared(*more)
+    assert (after.keypoints != before.keypoints) == (what != "overlay")
+    assert after.fingerprint != before.fingerprint
 
 
 def test_what_cannot_begin_says_so_before_any_job(here, study):

@@ -11,8 +11,10 @@ from sequences import standing
 from posexp import comparison_figures as figures
 from posexp.comparison import bone_variation, compare, labels_of
 from posexp.comparison_report import write_comparison
+from posexp.config import KeypointSettings
 from posexp.errors import TableError
 from posexp.skeleton import BODY, COCO17
+from posexp.statistics import summary
 
 
 def moved(poses, dx=0.0, dy=0.0, rows=slice(None), joints=COCO17.joints, **changes):
@@ -45,10 +47,28 @@ def test_distances_between_runs():
     assert comparison.disagreement == pytest.approx([0.1] * 10)
 
 
+def test_spread_of_the_distances_and_of_the_confidence():
+    away = np.arange(101.0)
+    image = standing(101).image + np.stack([away, 0 * away], axis=-1)[:, None]
+    confidence = np.tile(away[::-1, None] / 100, (1, 17))
+    comparison = compare({
+        "a": standing(101), "b": replace(standing(101), image=image, confidence=confidence)
+    })  # fmt: skip
+    row = body(comparison.pairwise())
+    assert (row["mean_px"], row["median_px"], row["p95_px"]) == (50, 50, 95)
+    knee = comparison.confidence().set_index(["run", "joint"]).loc[("b", "left_knee")]
+    assert knee.tolist() == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95])
+
+
+def test_the_two_runs_furthest_apart_are_the_disagreement():
+    runs = {"a": standing(4), "b": moved(standing(4), 5), "c": moved(standing(4), -20)}
+    assert compare(runs).disagreement == pytest.approx([0.25] * 4)
+
+
 def test_what_one_run_lacks_is_no_agreement():
     comparison = compare({"a": standing(10), "b": lost(standing(10), [2, 3])})
     row = body(comparison.pairwise())
-    assert row["mean_px"] == 0 and row["agree"] == pytest.approx(0.8)
+    assert row["mean_px"] == 0 and row["agree"] == row["both"] == pytest.approx(0.8)
     assert comparison.worst_frames(1).tolist() == [2] and comparison.disagreement[2] == 1
     overlap = comparison.overlap().iloc[0]
     assert overlap["only_second_lost"] == pytest.approx(0.2)
@@ -65,6 +85,7 @@ def test_bland_altman_by_hand():
     sd = np.std(values, ddof=1)
     assert row["bias"] == pytest.approx(4) and row["sd"] == pytest.approx(sd)
     assert row["lower"] == pytest.approx(4 - 1.96 * sd) and row["n"] == 4 and row["unit"] == "px"
+    assert row["upper"] == pytest.approx(4 + 1.96 * sd)
     assert table.set_index("quantity").loc["right_knee_angle", "bias"] == 0
 
 
@@ -74,9 +95,31 @@ def test_each_run_by_itself():
     image[::2] += 1
     comparison = compare({"still": standing(10), "shaking": replace(shaking, image=image)})
     table = comparison.run_table().set_index("run")
-    assert table.loc["still", "jitter_px"] == 0 and table.loc["still", "bone_cv"] < 1e-12
-    assert table.loc["shaking", "jitter_px"] == pytest.approx(2 * np.sqrt(2))
+    assert table.loc["still", "jitter_residual_px"] < 1e-6 and table.loc["still", "bone_cv"] < 1e-12
+    assert table.loc["shaking", "jitter_residual_px"] > 0.5
     assert (table["tracked"] == 1).all() and (table["bone_space"] == "image").all()
+    assert (table["threshold"] == KeypointSettings().confidence_threshold).all()
+
+
+def test_jitter_is_that_of_the_runs_own_metrics():
+    random = np.random.default_rng(0)
+    small, large = standing(60), standing(60)
+    runs = {
+        "small": replace(small, image=small.image / 2 + random.normal(0, 1, small.image.shape)),
+        "large": replace(large, image=large.image + random.normal(0, 1, large.image.shape)),
+    }
+    wrist = large.skeleton.index("left_wrist")
+    image, confidence = runs["large"].image.copy(), large.confidence.copy()
+    image[:, wrist], confidence[:, wrist] = np.nan, 0  # never seen
+    runs["large"] = replace(runs["large"], image=image, confidence=confidence)
+    table = compare(runs).run_table().set_index("run")
+    for label, poses in runs.items():
+        own = summary(poses, 0.3)
+        for name in ("residual_px", "residual_torso"):
+            assert table.loc[label, f"jitter_{name}"] == pytest.approx(own[f"jitter/{name}"])
+    shares = table["jitter_residual_torso"]
+    assert shares["small"] == pytest.approx(2 * shares["large"], rel=0.2)
+    assert (table["tracked"] == 1).all()
 
 
 def test_bones_are_measured_in_space_where_there_is_one():
@@ -167,7 +210,30 @@ class Logged:
         self.tags = {"video": video, "video.sha256": video}
 
     def poses(self):
-        return standing(3, model=self.name)
+        return standing(3, model=self.name, confidence=np.full((3, 17), 0.4))
+
+
+def logged(name, threshold):
+    run = Logged(name)
+    run.params["keypoints.confidence_threshold"] = str(threshold)
+    return run
+
+
+def test_each_run_keeps_its_own_confidence_threshold(tmp_path):
+    comparison = compare([logged("mlkit", 0.3), logged("lightning", 0.5), standing(3, model="x")])
+    table = comparison.run_table().set_index("run")
+    assert table["threshold"].tolist() == [0.3, 0.5, 0.3]
+    assert table["tracked"].tolist() == [1, 0, 1]
+    lost = comparison.overlap()
+    assert lost["only_second_lost"].tolist() == [1, 0, 0]
+    assert (comparison.run_table(0.5)["tracked"] == [0, 0, 1]).all()
+    assert (comparison.overlap(0.2)["only_second_lost"] == 0).all()
+    page = write_comparison(comparison, tmp_path / "a", "title", []).read_text(encoding="utf-8")
+    assert "seen from confidence" in page
+    alike = compare([logged("mlkit", 0.5), logged("lightning", 0.5)])
+    page = write_comparison(alike, tmp_path / "b", "title", []).read_text(encoding="utf-8")
+    assert "seen from confidence" not in page
+    assert "0.5" in (tmp_path / "b" / "tables" / "runs.csv").read_text()
 
 
 def test_labels_tell_runs_apart():

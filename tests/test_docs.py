@@ -13,6 +13,7 @@ from posexp.__main__ import main
 from posexp.app import embedded_clip
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
+from posexp.estimators import VARIANTS
 from posexp.poses import PoseSequence
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
@@ -53,10 +54,8 @@ def place(tmp_path_factory, shared):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypatch, capfd):
+def test_every_command_runs(command, place, movenet, monkeypatch, capfd):
     monkeypatch.chdir(place)
-    if "model=thunder" in command:
-        monkeypatch.setenv("TFHUB_CACHE_DIR", str(thunder_cache))
     program = benchmark if "posexp.benchmark" in command else main
     assert program(shlex.split(command)[3:]) == 0, capfd.readouterr().err
     batch = "clips/" in command or "study.csv" in command
@@ -64,7 +63,7 @@ def test_every_command_runs(command, place, tfhub_cache, thunder_cache, monkeypa
     assert said in capfd.readouterr().out
 
 
-def test_the_python_example_runs(place, tfhub_cache, monkeypatch):
+def test_the_python_example_runs(place, movenet, monkeypatch):
     monkeypatch.chdir(place)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     blocks = [block for block in blocks if "%load_ext" not in block]  # tests of the notebooks
@@ -76,8 +75,10 @@ def test_the_python_example_runs(place, tfhub_cache, monkeypatch):
 
 
 def test_every_variant_and_every_file_is_in_the_readme():
-    for model in (conf_folder() / "model").glob("*.yaml"):
-        assert f"`{model.stem}`" in README
+    models = {model.stem for model in (conf_folder() / "model").glob("*.yaml")}
+    assert models == set(VARIANTS)
+    for model in models:
+        assert f"`{model}`" in README
     for name in ("keypoints.csv", "keypoints.parquet", "overlay.mp4", "contact_sheet.png",
                  "confidence.csv", "trajectories.png", "config.yaml"):  # fmt: skip
         assert name in README

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import collections
+import http.server
 import json
 import os
 import re
 import struct
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import pytest
+import yaml
 from clips import ffmpeg, make_clip
 from mutations import FORMATS, read_all, write_mutated
 
 import posexp
-from posexp import comparison_report, tracking, widgets
+from posexp import comparison_report, config, tracking, widgets
 from posexp.batch import sweep
 from posexp.errors import PosexpError
 from posexp.poses import FramePose, PoseSequence
@@ -151,16 +156,18 @@ def test_a_header_that_claims_1e9_frames_per_second_is_gone_through(tmp_path, mo
 
 
 def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "deep" / "er"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
     names = [
         "two\nlines.mp4", "-rf.mp4", "a=b, c.mp4", "${oc.env:HOME}.mp4", "it's \"it\".mp4",
         "take [1].mp4", "å\u202fß 日本.mp4", "x" * 251 + ".mp4", "%2e%2e.mp4", f"{HTML}.mp4",
         os.fsdecode(b"\xff\xfe.mp4"), "back\\slash.mp4", "tab\t.mp4",
     ]  # fmt: skip
-    (tmp_path / "clips").mkdir()
+    (here / "clips").mkdir()
     for index, name in enumerate(names):
-        make_clip(tmp_path / "plain.mp4", frames=2 + index)
-        (tmp_path / "plain.mp4").rename(tmp_path / "clips" / name)
+        make_clip(here / "plain.mp4", frames=2 + index)
+        (here / "plain.mp4").rename(here / "clips" / name)
     result = sweep(["video=clips", "overlay=none"])
     assert result.table["status"].tolist() == ["finished"] * len(names), result.failed["problem"]
     assert sorted(result.table["frames"]) == [2 + index for index in range(len(names))]
@@ -171,8 +178,11 @@ def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
         assert run.tags["video"].isprintable() or "\u202f" in run.tags["video"]
         assert "<img" not in run._repr_html_()
     assert "<img" not in result._repr_html_()
-    written = [path for path in tmp_path.rglob("*") if "clips" not in path.parts]
-    assert all(tmp_path in path.resolve().parents for path in written)
+    assert {path.name for path in here.iterdir()} == {"clips", "mlruns"}
+    assert sorted(path.name for path in (here / "clips").iterdir()) == sorted(names)
+    assert [*tmp_path.iterdir()] == [here.parent] and [*here.parent.iterdir()] == [here]
+    links = [path for path in here.rglob("*") if path.is_symlink()]
+    assert all(here in path.resolve().parents for path in links)
 
 
 def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:
@@ -228,6 +238,136 @@ def test_a_keypoint_table_that_lies_about_its_shape(tmp_path, lie):
     with pytest.raises(PosexpError) as caught:
         PoseSequence.read(path)
     assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """A server that writes down what it is asked, and answers what the test says."""
+
+    asked: ClassVar[list[str]] = []
+    answers: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = next((b for start, b in self.answers.items() if self.path.startswith(start)), b"")
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def elsewhere(monkeypatch) -> Iterator[str]:
+    """The address of a `Recorder`."""
+    monkeypatch.setattr(Recorder, "asked", [])
+    monkeypatch.setattr(Recorder, "answers", {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory) -> posexp.Run:
+    """A run in a store of its own, to be tampered with."""
+    folder = tmp_path_factory.mktemp("logged")
+    clip = make_clip(folder / "clip.mp4", frames=3)
+    return posexp.run([f"video={clip}", "overlay=none", f"tracking.folder={folder}/mlruns",
+                       "tracking.experiment=pilot"])  # fmt: skip
+
+
+def repeated(logged: posexp.Run, tamper: Callable[[dict], object], **more) -> posexp.Run:
+    """The repetition of a run whose configuration somebody has changed in the store."""
+    path = logged.file("config/config.yaml")
+    before = path.read_text()
+    config = yaml.safe_load(before)
+    tamper(config)
+    path.write_text(yaml.safe_dump(config))
+    folder = Path(logged.artifacts).parents[3]
+    try:
+        return posexp.rerun(logged.id, TrackingSettings(folder=str(folder)), **more).second
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("model", "weights", "{elsewhere}/${{oc.env:TOKEN}}/m.task", "address .* not a published"),
+        ("model", "weights", "{elsewhere}/m.task", "If you trust it: .* weights=http"),
+        ("model", "weights", "//127.0.0.1/share/m.task", "address .* not a published"),
+        ("model", "weights", "${{oc.env:TOKEN}}.task", r"\$\{oc.env:TOKEN\}.task: expected"),
+        ("model", "mode", "${{oc.env:TOKEN}}", "model.mode: expected a plain value"),
+        ("overlay", "height", "${{oc.env:TOKEN}}", "overlay.height: expected a plain value"),
+        ("keypoints", "joints", "[body,all]", "keypoints.joints: expected a plain value"),
+        ("video", "path", "${{oc.env:TOKEN}}", r"expected its video at \$\{oc.env:TOKEN\}"),
+        ("video", "new", "1", "other keys"),
+        ("model", "name", "../evil", "expected one of"),
+        ("keypoints", "joints", ["body"], "keypoints.joints: expected a plain value"),
+    ],
+)  # fmt: skip
+def test_what_a_store_says_is_data_when_a_run_is_repeated(
+    section, key, value, said, logged, elsewhere, monkeypatch
+):
+    monkeypatch.setenv("TOKEN", "secret")
+    value = value.format(elsewhere=elsewhere) if isinstance(value, str) else value
+    with pytest.raises(PosexpError, match=said) as caught:
+        repeated(logged, lambda config: config[section].update({key: value}))
+    assert "secret" not in str(caught.value)
+    assert not Recorder.asked
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "model: 1", "model: {name: []}", "!!python/object/apply:os.getcwd []",
+             "\0", "[" * 5000]
+)  # fmt: skip
+def test_a_configuration_that_is_none(text, tmp_path):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(PosexpError, match=r"expected (the configuration of a run|one of)"):
+        config.logged_overrides(tmp_path / "config.yaml")
+
+
+def test_an_address_that_the_user_repeats_is_asked_and_the_repetition_lies_beside_the_first(
+    logged, elsewhere
+):
+    with pytest.raises(PosexpError, match="could not be downloaded"):
+        repeated(logged, lambda _: None, weights=f"{elsewhere}/m.task")
+    assert Recorder.asked == ["/m.task"]
+    second = repeated(logged, lambda _: None)
+    assert second.experiment_id == logged.experiment_id
+    assert second.params == logged.params
+
+
+def test_names_of_a_servers_artifacts_stay_in_the_folder(elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp" / "deep"))
+    (tmp_path / "temp" / "deep").mkdir(parents=True)
+    names = ["../evil", "../../evil", "%2e%2e/%2e%2e/evil", str(tmp_path / "evil"), "..\\evil"]
+    run = {"info": {"run_id": "1" * 32, "experiment_id": "1", "status": "FINISHED",
+                    "artifact_uri": "mlflow-artifacts:/1/a"}, "data": {}}  # fmt: skip
+    Recorder.answers["/api/2.0/mlflow/runs/get"] = json.dumps({"run": run}).encode()
+    for name in names:
+        listing = {"files": [{"path": name, "is_dir": False, "file_size": 4},
+                             {"path": "x", "is_dir": False, "file_size": 4}]}  # fmt: skip
+        Recorder.answers["/api/2.0/mlflow-artifacts/artifacts?"] = json.dumps(listing).encode()
+        Recorder.answers["/api/2.0/mlflow-artifacts/artifacts/"] = b"evil"
+        found = tracking.Run("1" * 32, "", "FINISHED", {}, {}, {}, "mlflow-artifacts:/1/a", "1",
+                             elsewhere)  # fmt: skip
+        with pytest.raises(PosexpError, match="expected the artifact"):
+            found.file("config/config.yaml")
+    assert len(Recorder.asked) > len(names)
+    assert not [path for path in tmp_path.rglob("evil*") if "deep" not in path.parts]
+
+
+def test_what_a_terminal_obeys_is_not_passed_on_from_a_store(logged):
+    store = tracking.open_store(TrackingSettings(folder=str(Path(logged.artifacts).parents[3])))
+    store._client.set_tag(logged.id, "video.size", "\x1b]0;title\x07\x1b[2J")
+    store._client.set_tag(logged.id, "mlflow.runName", "two\nlines \x1b[31m")
+    run = store.run(logged.id)
+    assert (run.name + run.tags["video.size"]).isprintable()
 
 
 def test_the_ui_is_served_to_this_machine_only_and_nothing_is_unpickled(tmp_path):

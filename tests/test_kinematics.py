@@ -93,8 +93,12 @@ def test_the_lag_holds_at_other_and_uneven_rates():
 
 
 def test_no_lag_where_there_is_none_to_tell():
+    few = np.arange(20) / 4  # labels every quarter of a second
+    assert np.isnan(lag(moving(np.arange(250) / 50, 0.06), moving(few)))
     still = standing(200)
     assert np.isnan(lag(still, still))
     assert np.isnan(lag(moving(np.arange(20) / 50), moving(np.arange(20) / 50)))
+    short = np.arange(90) / 50  # 1.8 s
+    assert np.isnan(lag(moving(short, 0.06), moving(short)))
     noise = np.random.default_rng(0).normal(0, 5, (200, 17, 2))
     assert np.isnan(lag(replace(still, image=still.image + noise), moving(still.time)))

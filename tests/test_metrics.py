@@ -16,6 +16,7 @@ from posexp.metrics import (
     oks,
     pck,
     procrustes,
+    quantile,
     swaps,
 )
 from posexp.skeleton import COCO17
@@ -128,22 +129,46 @@ def test_procrustes_does_not_mirror():
     assert np.abs(procrustes(mirrored, points) - points).max() > 0.1
 
 
-def test_procrustes_is_scipys_on_what_is_known():
+@pytest.mark.parametrize("seed", range(8))
+def test_procrustes_is_scipys_on_what_is_known(seed):
     from scipy.linalg import orthogonal_procrustes
 
-    random = np.random.default_rng(5)
-    points, reference = random.normal(size=(2, 1, 12, 3))
+    random = np.random.default_rng(seed)
+    reference = random.normal(size=(1, 12, 3))
+    # Near enough to the reference that the best orthogonal map is a rotation, not a mirror.
+    turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))
+    points = 1.7 * reference @ turn + random.normal(0, 0.2, reference.shape)
     points[0, 3] = np.nan
     known = [j for j in range(12) if j != 3]
     a, b = (p[0, known] - p[0, known].mean(axis=0) for p in (points, reference))
     rotation, strength = orthogonal_procrustes(a, b)
+    assert np.linalg.det(rotation) > 0
     ours = procrustes(points, reference)[0]
     assert np.isnan(ours[3]).all()
-    if np.linalg.det(rotation) > 0:
-        expected = a @ rotation * strength / (a**2).sum() + reference[0, known].mean(axis=0)
-        assert ours[known] == pytest.approx(expected)
-    assert np.linalg.norm(ours[known] - reference[0, known]) <= np.linalg.norm(b)
+    expected = a @ rotation * strength / (a**2).sum() + reference[0, known].mean(axis=0)
+    assert ours[known] == pytest.approx(expected)
     assert np.isnan(procrustes(points[:, :2], reference[:, :2])).all()
+
+
+def test_only_the_joints_that_are_asked_for_steer_procrustes():
+    reference = np.random.default_rng(1).normal(size=(2, 8, 3))
+    points = 2 * reference + 5
+    points[:, 6:] += 3
+    ours = procrustes(points, reference, [0, 1, 2, 3, 4, 5])
+    assert ours[:, :6] == pytest.approx(reference[:, :6])
+    assert ours[:, 6:] == pytest.approx(reference[:, 6:] + 1.5)
+
+
+def test_quantiles_with_infinities():
+    values = np.array([1.0, 2.0, 4.0, np.inf])
+    assert quantile(values, 0.5) == 3 and quantile(values, 0.25) == 1.75
+    assert quantile(values, 0.9) == np.inf and quantile(values[3:], 0.5) == np.inf
+    assert np.isnan(quantile(values[:0], 0.5))
+    random = np.random.default_rng(0)
+    finite = np.sort(random.normal(size=17))
+    for share in (0, 0.05, 0.3, 0.5, 0.95, 1):
+        assert quantile(finite, share) == pytest.approx(np.quantile(finite, share))
 
 
 def test_swaps_are_found_where_they_can_be_told():
@@ -160,3 +185,6 @@ def test_swaps_are_found_where_they_can_be_told():
     # The true ankles are 48 px apart: with a torso of 300 px nobody can tell.
     _, decidable, swapped = swaps(seen, truth, torso=300)
     assert not decidable[:, pairs.index("ankle")].any() and not swapped.any()
+    # Nearer to each other's place, but not by half: lost, and not exchanged.
+    image[1, [left, right]] = [[295, 380], [305, 380]]
+    assert not swaps(seen, truth, torso=100)[2].any()

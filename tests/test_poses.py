@@ -76,6 +76,16 @@ def test_frames_without_a_pose_keep_their_row():
     assert row["left_hip_confidence"] == 0
 
 
+def test_a_pose_without_one_joint_is_a_pose():
+    poses = sequence(lost=2)
+    image, confidence = poses.image.copy(), poses.confidence.copy()
+    wrist = poses.skeleton.index("left_wrist")
+    image[:, wrist], confidence[:, wrist] = np.nan, 0
+    assert replace(poses, image=image, confidence=confidence).found.tolist() == [
+        True, True, False, True, True
+    ]  # fmt: skip
+
+
 def test_frames_stack_into_a_sequence():
     nothing = np.full((17, 2), np.nan)
     poses = PoseSequence.from_frames(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sequences import HEIGHT, STANDING, WIDTH, standing
 
 from posexp.errors import TableError
-from posexp.skeleton import BLAZEPOSE33
+from posexp.skeleton import BLAZEPOSE33, BODY
 from posexp.truth import GroundTruth, align, joint_name, read_truth, truth_beside
 
 
@@ -265,6 +265,35 @@ def test_the_area_of_the_file_goes_before_the_box():
     truth = GroundTruth(standing(2), area=np.array([1234.0, np.nan]))
     area = align(standing(2), truth, part=False)[2]
     assert area == pytest.approx([1234, 0.53 * 100 * 325])
+
+
+def test_the_area_is_of_the_truths_coco_joints_whatever_the_model_has():
+    truth = standing(2)
+    places = {j: (10.0, 10.0) for j in BLAZEPOSE33.joints} | STANDING
+    image = np.tile([places[j] for j in BLAZEPOSE33.joints], (2, 1, 1))
+    wide = replace(truth, skeleton=BLAZEPOSE33, image=image, confidence=np.ones((2, 33)))
+    for joints in (BLAZEPOSE33.joints, BODY, ("left_wrist",)):
+        area = align(wide.select(joints), GroundTruth(wide), part=False)[2]
+        assert area == pytest.approx([0.53 * 100 * 325] * 2)
+    feet = ("left_heel", "right_heel", "left_foot_index")
+    hidden = GroundTruth(wide.select([*feet, "nose"]))
+    assert align(wide, hidden, part=False)[2].tolist() == [0, 0]  # of one point
+    assert align(wide, GroundTruth(wide.select(feet)), part=False)[2].tolist() == [0, 0]
+
+
+def test_a_coco_box_stands_in_for_the_area(tmp_path):
+    def read(**changes):
+        data = json.loads(coco(standing(2)))
+        for label in data["annotations"]:
+            label.update(changes)
+        (tmp_path / "t.json").write_text(json.dumps(data))
+        return read_truth(tmp_path / "t.json", WIDTH, HEIGHT)
+
+    assert read(area=0, bbox=[5, 5, 100, 200]).area == pytest.approx([0.53 * 20_000] * 2)
+    assert read(bbox=[5, 5, 100, 200]).area.tolist() == [9000, 9001]
+    assert np.isnan(read(area=None).area).all()
+    with pytest.raises(TableError, match="in the way"):
+        read(area="large")
 
 
 def test_shorter_truth_is_said():

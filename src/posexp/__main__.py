@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from posexp.errors import ConfigError, PosexpError
+from posexp.errors import ConfigError, ModelError, PosexpError, check_choice
 
 if TYPE_CHECKING:
     from posexp.batch import Sweep
@@ -28,7 +28,9 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
+                                       (weights=FILE in place of the logged ones)
   python -m posexp sync [key=value]    log results that are waiting for a server
+  python -m posexp weights             which models are here; get=thunder,heavy fetches ahead
 
 Examples
   python -m posexp                                       the embedded clip and model, offline
@@ -41,16 +43,17 @@ Examples
 
 Which model                  (files in conf/model explain every key)
   model=mlkit                BlazePose, 33 landmarks in 3D; embedded, needs no network
-    model.complexity         full | lite | heavy (lite and heavy are downloaded once)
+    model.complexity         full | lite | heavy (lite and heavy are fetched once)
     model.mode               stream: track and smooth | single_image: detect in every frame
     model.min_detection_confidence, min_presence_confidence, min_tracking_confidence   0 to 1
-  model=lightning            MoveNet, 17 keypoints in 2D, the faster; from TensorFlow Hub
-  model=thunder              MoveNet, 17 keypoints in 2D, the more exact; from TensorFlow Hub
+  model=lightning            MoveNet, 17 keypoints in 2D, the faster; fetched once
+  model=thunder              MoveNet, 17 keypoints in 2D, the more exact; fetched once
     model.crop.min_keypoint_score   0 to 1    joints below it do not steer the crop
     model.crop.torso_expansion, model.crop.body_expansion   1 to 10
     model.input_size         px; only for models that take any size
     model.threads            of LiteRT, for a .tflite file
-  model.weights              a file in place of the default: .task, .tflite, SavedModel folder
+  model.weights              a file in place of the default: .task, .tflite, TF.js model.json,
+                             SavedModel folder
 
 Which part of the video      video.start, video.stop in seconds
 What is written              keypoints.joints=body|all   keypoints.confidence_threshold=0.3
@@ -157,6 +160,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _ui(arguments[1:])
     if command == "sync":
         return _sync(arguments[1:])
+    if command == "weights":
+        return _weights(arguments[1:])
     if command == "compare":
         return _compare(arguments[1:])
     if command == "evaluate":
@@ -192,16 +197,20 @@ def _summarize_sweep(result: Sweep) -> None:
     print(f"\nsweep {result.name}: {len(table)} jobs: {said}\n")
     rows = table.groupby("model", sort=False).agg(
         videos=("video", "nunique"), runs=("run", "count"), tracked=("tracked", "mean"),
-        confidence=("confidence", "mean"), jitter=("jitter_torso", "mean"),
-        error=("error_px", "mean"),
+        confidence=("confidence", "mean"), jitter=("jitter_residual_torso", "mean"),
+        near=("pck_0.10", "mean"),
     )  # fmt: skip
     print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
-          f"{'jitter / torso':>16}{'error':>11}")  # fmt: skip
+          f"{'jitter / torso':>16}{'PCK@0.1':>10}")  # fmt: skip
     for model, row in rows.iterrows():
-        error = f"{row['error']:.2f} px" if row["error"] == row["error"] else "-"
+        tracked, confidence, jitter, near = (
+            form.format(row[name]) if row[name] == row[name] else "-"
+            for name, form in (("tracked", "{:.1%}"), ("confidence", "{:.3f}"),
+                               ("jitter", "{:.2%}"), ("near", "{:.1%}"))
+        )  # fmt: skip
         print(
-            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{row['tracked']:>10.1%}"
-            f"{row['confidence']:>12.3f}{row['jitter']:>16.2%}{error:>11}"
+            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}{tracked:>10}"
+            f"{confidence:>12}{jitter:>16}{near:>10}"
         )
     failed = result.failed
     if not failed.empty:
@@ -218,9 +227,10 @@ def _rerun(arguments: list[str]) -> int:
     from posexp.app import rerun
     from posexp.config import load_config
 
-    own, others = own_keys(arguments, {"run": "last"}, "python -m posexp rerun run=last")
+    defaults: dict[str, str | None] = {"run": "last", "weights": None}
+    own, others = own_keys(arguments, defaults, "python -m posexp rerun run=last")
     settings = load_config(others)[0].tracking
-    again = rerun(str(own["run"]), settings, progress=True)
+    again = rerun(str(own["run"]), settings, weights=own["weights"], progress=True)
     frames = f"{len(again.second.poses())} frames"
     if again.identical:
         print(f"{again.first.name}: the keypoints are identical, bit for bit, in {frames}")
@@ -297,10 +307,38 @@ def _sync(arguments: list[str]) -> int:
     store = tracking.open_store(settings)
     recovered = recover(settings)
     runs = log_waiting(settings, store, every=True)
-    for run in runs:
+    for run in filter(None, runs):
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
     if not (runs or recovered):
         print("Nothing is waiting to be logged")
+    return int(None in runs)
+
+
+def _weights(arguments: list[str]) -> int:
+    from posexp.weights import PUBLISHED, cache_folder, published
+
+    own, _ = own_keys(arguments, {"get": None}, "python -m posexp weights get=thunder,heavy")
+    names = [name.strip() for name in (own["get"] or "").strip("[]").split(",") if name.strip()]
+    for name in names:
+        check_choice("get", name, tuple(PUBLISHED))
+    failed = 0
+    for name in names:
+        try:
+            print(f"{name:<12}{published(name).source}", flush=True)
+        except ModelError as error:
+            print(f"posexp: {error}", file=sys.stderr)
+            failed = error.exit_status
+    if names:
+        return failed
+    print(f"{'':<12}{'here':<6}{'size':>8}   {'licence':<13}from")
+    for name, model in PUBLISHED.items():
+        here = model.here()
+        places = str(here) if here else ", else ".join(map(str, model.sources))
+        print(
+            f"{name:<12}{'yes' if here else 'no':<6}{model.size:>5.1f} MB   {model.licence:<13}"
+            f"{places}"
+        )
+    print(f"\nKept in   {cache_folder()}\nFetch     python -m posexp weights get=thunder,heavy")
     return 0
 
 
@@ -340,10 +378,13 @@ def _print_comparison(run: Run, comparison: Comparison) -> None:
     width = max(len(label) for label in comparison.labels) + 2
     print(f"\n{run.name}")
     print(f"\n{'run':<{width}}{'tracked':>9}{'longest gap':>13}{'jitter / torso':>16}")
-    for _, row in comparison.run_table().iterrows():
+    table = comparison.run_table()
+    differ = table["threshold"].nunique() > 1
+    for _, row in table.iterrows():
         print(
             f"{row['run']:<{width}}{row['tracked']:>9.1%}{row['longest_gap_s']:>11.2f} s"
-            f"{row['jitter_torso']:>16.2%}"
+            f"{_share(row['jitter_residual_torso']):>16}"
+            + (f"   tracked: confidence from {row['threshold']:g}" if differ else "")
         )
     table = comparison.pairwise().merge(comparison.timing(), on=["first", "second"])
     print(f"\n{'':<{2 * width}}{'median':>10}{'/ torso':>9}{'agree':>8}{'lag':>9}{'swaps':>7}")
@@ -357,6 +398,11 @@ def _print_comparison(run: Run, comparison: Comparison) -> None:
     print(f"\nThey disagree most in frames {frames}")
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
+
+
+def _share(value: float) -> str:
+    """In percent; - where it cannot be told."""
+    return f"{value:.2%}" if value == value else "-"
 
 
 def _print_evaluation(metrics: dict[str, float]) -> None:
@@ -381,8 +427,8 @@ def _summarize(run: Run) -> None:
         ("confidence, arms", "confidence/arms", "{:.3f}"),
         ("confidence, torso", "confidence/torso", "{:.3f}"),
         ("confidence, legs", "confidence/legs", "{:.3f}"),
-        ("jitter", "jitter/px", "{:.2f} px"),
-        ("jitter / torso length", "jitter/torso", "{:.2%}"),
+        ("jitter (above 6 Hz)", "jitter/residual_px", "{:.2f} px"),
+        ("jitter / torso length", "jitter/residual_torso", "{:.2%}"),
     ]
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
     for label, name, form in rows:

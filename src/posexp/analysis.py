@@ -15,7 +15,7 @@ from posexp import reports, tracking
 from posexp.comparison import Comparison, compare
 from posexp.comparison_report import disagreement_pictures, write_comparison
 from posexp.errors import ConfigError
-from posexp.evaluation import Evaluation, evaluate
+from posexp.evaluation import GROUPS, Evaluation, evaluate
 from posexp.overlay import WorstFrames
 from posexp.pending import RunRecord
 from posexp.poses import FramePose, PoseSequence
@@ -72,10 +72,10 @@ def evaluate_run(
     worst = _worst_frames(video, run.tags.get("video.sha256", ""), poses, labels.poses)
     with tempfile.TemporaryDirectory() as name:
         reports.write_evaluation(evaluation, worst, Path(name))
-        steps, series = tracking.thinned(evaluation.truth, reports.error_series(evaluation))
-        run = store.add(
-            run, reports.metrics(evaluation), steps, series, reports.truth_tags(path), Path(name)
-        )
+        tags = reports.truth_tags(path, run.tags)
+        steps, series = tracking.thinned(evaluation.truth, reports.error_series(evaluation, tags))
+        metrics = reports.metrics(evaluation)
+        run = store.add(run, metrics, steps, series, tags, Path(name), GROUPS)
     return run, evaluation
 
 
@@ -126,8 +126,6 @@ def _log_comparison(
 ) -> Run:
     import tempfile
 
-    import imageio.v3 as iio
-
     source = Path(chosen[0].tags.get("video", ""))
     title = f"{', '.join(comparison.labels)}: {source.stem}"
     pictures: list[tuple[int, Any]] = []
@@ -153,9 +151,8 @@ def _log_comparison(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_comparison(comparison, folder / "artifacts", title, pictures)
-        (folder / "images").mkdir()
-        for frame, picture in pictures:
-            iio.imwrite(folder / "images" / f"{frame:09d}.png", picture)
+        tracking.add_pictures(record, folder / "artifacts", dict(pictures))
+        tracking.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)
         store.start(record)
         return store.finish(record, folder)

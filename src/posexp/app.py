@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import importlib.resources
 import logging
+import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posexp import job, tracking
-from posexp.config import Config, load_config
-from posexp.errors import TrackingError
+from posexp.config import Config, load_config, logged_overrides
+from posexp.errors import ConfigError, TrackingError
 from posexp.estimators import load
-from posexp.extraction import progress_bar
 from posexp.poses import PoseSequence
+from posexp.progress import progress_bar
 from posexp.tracking import Run
 from posexp.video import VideoSource
-from posexp.weights import sha256_of
+from posexp.weights import is_published, sha256_of
 
 log = logging.getLogger("posexp")
 
@@ -97,16 +99,22 @@ def rerun(
     run_id: str = "last",
     settings: tracking.TrackingSettings | None = None,
     *,
+    weights: str | None = None,
     progress: bool = False,
 ) -> Repetition:
     """Do again what a logged run did, from its configuration, and compare the keypoints.
+
+    What comes from a store is data: nothing in it is resolved, and no address in it is asked but
+    the published ones.
 
     Parameters
     ----------
     run_id : str
         Its id, the beginning of it, or ``last``.
     settings : TrackingSettings, optional
-        Where the run is, and the new one goes.
+        Where the run is, and the new one goes; to the experiment of the first by default.
+    weights : str, optional
+        In place of the run's ``model.weights``: a file, or an address that you trust.
     progress : bool
         Show a progress bar.
 
@@ -114,21 +122,32 @@ def rerun(
     ------
     TrackingError
         When there is no such run, or its video is another one now.
+    ConfigError
+        When its configuration has other keys or values than ours, or an address for weights.
     """
-    from omegaconf import OmegaConf
-
     settings = settings or tracking.TrackingSettings()
     first = tracking.open_store(settings).run(run_id)
-    file = first.file("config/config.yaml")
-    plain: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    video = Path(plain["video"]["path"])
-    if not video.is_file() or sha256_of(video) != first.tags.get("video.sha256"):
+    config, plain = load_config(logged_overrides(first.file("config/config.yaml")))
+    video = Path(config.video.path or "")
+    there = os.path.isfile(video)  # noqa: PTH113  no error for what cannot be a name
+    if not there or sha256_of(video) != first.tags.get("video.sha256"):
         raise TrackingError(
             f"run {first.name} ({first.id})", f"expected its video at {video}, found "
-            f"{'another one' if video.is_file() else 'nothing'} there", "Put it back there",
+            f"{'another one' if there else 'nothing'} there", "Put it back there",
         )  # fmt: skip
-    config, plain = load_config(_overrides(plain))
-    config.tracking = settings
+    logged = config.model.weights or ""
+    if weights:
+        config.model.weights = plain["model"]["weights"] = weights
+    elif re.match(r"\w+:/|//|\\\\", logged) and not is_published(logged):
+        raise ConfigError(
+            "model.weights", f"the run {first.name} ({first.id}) took its weights from an address "
+            f"that is not a published one: {logged}",
+            f"If you trust it: python -m posexp rerun run={first.id} weights={logged}",
+        )  # fmt: skip
+    if settings.experiment == tracking.TrackingSettings.experiment:
+        known = first.params.get("tracking.experiment", settings.experiment)
+        settings = replace(settings, experiment=known)
+    config.tracking, plain["tracking"] = settings, asdict(settings)
     second = _run(config, plain, progress, {"posexp.rerun_of": first.id})
     for what in ("weights.sha256", *sorted(k for k in first.tags if k.startswith("version."))):
         if second.tags.get(what) != first.tags[what]:
@@ -146,26 +165,6 @@ def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, 
     job.recover(config.tracking)
     with progress_bar(f"{estimator.name}: {video.name}", progress) as report:
         return job.perform(task, estimator, source, report, tags)
-
-
-def _overrides(plain: dict[str, Any]) -> list[str]:
-    """A logged configuration as it would be typed."""
-    texts = [f"model={plain['model']['name']}"]
-    for section in ("model", "video", "keypoints", "overlay"):
-        texts += _typed(plain[section], f"{section}.")
-    return [text for text in texts if not text.startswith("model.name=")]
-
-
-def _typed(section: dict[str, Any], prefix: str) -> list[str]:
-    texts = []
-    for key, value in section.items():
-        if isinstance(value, dict):
-            texts += _typed(value, f"{prefix}{key}.")
-        else:
-            plain = {None: "null", True: "true", False: "false"}
-            known = value is None or isinstance(value, bool)
-            texts.append(f"{prefix}{key}={plain[value] if known else value}")
-    return texts
 
 
 def _difference(first: PoseSequence, second: PoseSequence) -> tuple[bool, float]:

@@ -19,9 +19,19 @@ from posexp.app import embedded_clip
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
 from posexp.estimators import find_weights
-from posexp.extraction import Report, progress_bar, watched
-from posexp.job import Content, Job, content_of, go_on_without, log_waiting, prepare, recover
+from posexp.files import whole
+from posexp.job import (
+    Content,
+    Job,
+    content_of,
+    go_on_without,
+    log_waiting,
+    prepare,
+    recover,
+    waits,
+)  # fmt: skip
 from posexp.launchers import launch
+from posexp.progress import Report, progress_bar, watched
 from posexp.study import Clip, find_clips, sweep_of
 from posexp.tracking import Run, TrackingSettings
 from posexp.workers import Outcome
@@ -31,9 +41,13 @@ log = logging.getLogger("posexp")
 METRICS = {
     "tracking/frames": "frames", "tracking/tracked_share": "tracked",
     "tracking/longest_gap_s": "longest_gap_s", "confidence/mean": "confidence",
-    "jitter/torso": "jitter_torso", "error/mean_px": "error_px", "pck/0.10": "pck_0.10",
+    "jitter/residual_torso": "jitter_residual_torso", "error/mean_px": "error_px",
+    "pck/0.10": "pck_0.10",
 }  # fmt: skip
 """Of each run, in the table of a sweep."""
+
+TAKEN = ("video", "model", "status", "run", *METRICS.values(), "problem")
+"""Columns of that table that are ours, after those of the list and of the grid."""
 
 GOOD = ("finished", "done before")
 
@@ -110,7 +124,7 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     answers = _answers(settings)
     folder = Path(settings.folder).expanduser() / "sweeps"
     recover(settings)
-    done = _logged(settings, plan.name) if answers else {}
+    done = (_logged(settings, plan.name) or {}) if answers else {}
     missing = []
     for job in plan.jobs:
         if job.fingerprint in done and not plan.config.force:
@@ -124,17 +138,30 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
                 outcomes[_key(outcome.job)] = outcome
                 bar.update()
     finally:
-        logged = _logged(settings, plan.name)
+        found = _logged(settings, plan.name)
+        logged = found or {}
         before = {run.id for run in done.values()}
         for outcome in outcomes.values():
             run = logged.get(outcome.job.fingerprint)
             # Logged only now, done by another process, or in a cluster job that was ended.
             if run and run.id not in before and outcome.status != "finished":
                 outcome = Outcome(outcome.job, "finished", run)
+            elif outcome.status == "elsewhere":
+                outcome = _elsewhere(outcome, settings, found is not None)
             plan.rows.append(_row(outcome, plan.varied))
-        result = _result(plan, folder)
+        result = _result(plan, folder, found is not None)
     result.page = next((run.sweep_page for run in (logged | done).values()), "")
     return result
+
+
+def _elsewhere(outcome: Outcome, settings: TrackingSettings, answers: bool) -> Outcome:
+    """What is known of a job that another process has done, or does, when it is not logged."""
+    if waits(settings, outcome.job):
+        problem = f"its results wait in {tracking.pending_folder(settings)}"
+        return Outcome(outcome.job, "waiting", problem=problem)
+    if not answers:
+        return Outcome(outcome.job, "unknown", problem="the store does not say what became of it")
+    return outcome
 
 
 def _key(job: Job) -> tuple[Path, str]:
@@ -146,7 +173,7 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
     configs = [load_config(part) for part in parts]
     first = configs[0][0]
     video = first.video.path
-    clips = find_clips(video) if video else [Clip(embedded_clip())]
+    clips = find_clips(video, TAKEN) if video else [Clip(embedded_clip())]
     name = first.tracking.sweep or sweep_of(video or "embedded", first.tracking.experiment)
     typed = dict.fromkeys(argument for part in parts for argument in part)
     keys = [argument.partition("=")[0] for argument in typed]
@@ -159,16 +186,17 @@ def _plan(overrides: Sequence[str], progress: bool) -> _Plan:
         for number, clip in enumerate(clips, 1):
             contents[clip.path] = _content(clip.path)
             report(number, len(clips))
+    jobs: dict[tuple[Path, str], Job] = {}
     for (config, plain), model in zip(configs, weights, strict=True):
         for clip in clips:
             content = contents[clip.path]
             if isinstance(content, Content):
-                plan.jobs.append(
-                    prepare(config, plain, clip.path, content, model, name, clip.columns)
-                )
+                job = prepare(config, plain, clip.path, content, model, name, clip.columns)
+                jobs.setdefault(_key(job), job)
             else:
                 about = _about(clip.columns, clip.path, config, plain, varied)
                 plan.rows.append({**about, "status": "failed", "problem": str(content)})
+    plan.jobs = [*jobs.values()]
     return plan
 
 
@@ -189,15 +217,18 @@ def _answers(settings: TrackingSettings) -> bool:
         return False
 
 
-def _logged(settings: TrackingSettings, name: str) -> dict[str, Run]:
-    """Finished runs of a sweep by fingerprint, once the results that waited are logged too."""
+def _logged(settings: TrackingSettings, name: str) -> dict[str, Run] | None:
+    """Finished runs of a sweep by fingerprint, once the results that waited are logged too.
+
+    None when the store does not say.
+    """
     try:
         store = tracking.open_store(settings)
         log_waiting(settings, store, every=False)
         runs = store.search({"posexp.sweep": name}, None, "status = 'FINISHED'")
     except TrackingError as error:
         log.warning("%s; `python -m posexp sync` logs later what waits", error.problem)
-        return {}
+        return None
     return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
 
 
@@ -224,16 +255,19 @@ def _figures(run: Run) -> dict[str, Any]:
     return {"run": run.id, **figures}
 
 
-def _result(plan: _Plan, folder: Path) -> Sweep:
+def _result(plan: _Plan, folder: Path, known: bool) -> Sweep:
     names = dict.fromkeys(name for row in plan.rows for name in row)
-    last = ["video", "model", "status", "run", *METRICS.values(), "problem"]
-    columns = [name for name in names if name not in last]
-    table = pd.DataFrame(plan.rows, columns=[*columns, *last])
+    columns = [name for name in names if name not in TAKEN]
+    table = pd.DataFrame(plan.rows, columns=[*columns, *TAKEN])
     table = table.sort_values([*columns, "video", "model"], kind="stable", ignore_index=True)
     path = folder / (re.sub(r"[^\w.-]+", "_", plan.name)[:200] + ".csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        table.to_csv(path, index=False, float_format="%.6g")
+        if path.exists() and not known:
+            log.warning("%s: left as it is; what the runs say is not known now", path)
+        else:
+            with whole(path) as part:
+                table.to_csv(part, index=False, float_format="%.6g")
     except OSError as error:
         log.warning("%s: could not be written (%s)", path, error.strerror)
     return Sweep(plan.name, table, path)

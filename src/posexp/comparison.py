@@ -8,7 +8,7 @@ between models.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ AGREEMENT = 0.1
 """Share of the torso length within which two positions count as the same."""
 
 _APART = 0.3  # s between two frames that `Comparison.worst_frames` lists
+_SEEN_FROM = "keypoints.confidence_threshold"  # the parameter of a run
 _LIMITS = 1.96  # standard deviations: 95 % of normal differences
 
 
@@ -55,7 +56,8 @@ def compare(
     Parameters
     ----------
     runs : sequence of Run or PoseSequence, or mapping of label to PoseSequence
-        Two or more. Labels are the models' names, with what differs where names do not.
+        Two or more. Labels are the models' names, with what differs where names do not. Each
+        run has its own ``keypoints.confidence_threshold``, sequences have the default's.
 
     Returns
     -------
@@ -67,19 +69,21 @@ def compare(
     TableError
         For fewer than two runs, runs of different videos, without a joint or a moment in common.
     """
+    thresholds: dict[str, float] = {}
     if isinstance(runs, Mapping):
         sequences = dict(runs)
     else:
         _check_same_video([run for run in runs if not isinstance(run, PoseSequence)])
         poses = [run if isinstance(run, PoseSequence) else run.poses() for run in runs]
         sequences = dict(zip(labels_of(runs), poses, strict=True))
+        thresholds = dict(zip(sequences, map(_threshold, runs), strict=True))
     if len(sequences) < 2:
         raise TableError("compare", f"expected two runs or more, got {len(sequences)}")
     sizes = {(s.width, s.height) for s in sequences.values()}
     if len(sizes) > 1:
         got = " and ".join(f"{w}x{h} px" for w, h in sorted(sizes))
         raise TableError("compare", f"expected runs of one video, got {got}")
-    return Comparison(_on_common_frames(_on_common_joints(sequences)))
+    return Comparison(_on_common_frames(_on_common_joints(sequences)), thresholds)
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,13 @@ class Comparison:
     ----------
     sequences : dict of str to PoseSequence
         By label.
+    thresholds : dict of str to float
+        By label, the confidence from which a joint counts as seen; `statistics.THRESHOLD` for
+        labels that are not in it.
     """
 
     sequences: dict[str, PoseSequence]
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -116,14 +124,19 @@ class Comparison:
 
     @cached_property
     def torso(self) -> float:
-        """Median of the runs' torso lengths, px: the unit of shares."""
-        lengths = [statistics.torso_length(s) for s in self.sequences.values() if _has_torso(s)]
-        return float(np.nanmedian(lengths)) if lengths else float("nan")
+        """Median of the runs' torso lengths, px: the unit of shares between runs."""
+        lengths = [statistics.torso_length(s) for s in self.sequences.values()]
+        known = [length for length in lengths if np.isfinite(length)]
+        return float(np.median(known)) if known else float("nan")
 
     @property
     def body(self) -> list[int]:
         """Columns of the body joints; of all, when there are none."""
         return [i for i, j in enumerate(self.joints) if j in BODY] or [*range(len(self.joints))]
+
+    def threshold(self, label: str) -> float:
+        """The confidence from which a joint of this run counts as seen."""
+        return self.thresholds.get(label, statistics.THRESHOLD)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every two labels."""
@@ -140,8 +153,9 @@ class Comparison:
         Returns
         -------
         DataFrame
-            ``first, second, joint, mean_px, median_px, p95_px, median_torso`` (share of the torso
-            length) and ``agree`` (share of frames within `AGREEMENT`; where one run has nothing
+            ``first, second, joint, both`` (share of frames in which both runs have the joint),
+            ``mean_px, median_px, p95_px, median_torso`` (share of the torso length; in those
+            frames) and ``agree`` (share of all frames within `AGREEMENT`: where a run has nothing
             they do not agree).
         """
         rows = []
@@ -157,6 +171,7 @@ class Comparison:
                 )  # fmt: skip
                 rows.append({
                     "first": first, "second": second, "joint": joint,
+                    "both": float(np.isfinite(values).mean()),
                     **dict(zip(("mean_px", "median_px", "p95_px"), stats, strict=True)),
                     "median_torso": stats[1] / self.torso,
                     "agree": float((values <= AGREEMENT * self.torso).mean()),
@@ -197,29 +212,37 @@ class Comparison:
         columns = ["first", "second", "quantity", "unit", "bias", "sd", "lower", "upper", "n"]
         return pd.DataFrame(rows, columns=columns)
 
-    def run_table(self, threshold: float = 0.3) -> pd.DataFrame:
+    def run_table(self, threshold: float | None = None) -> pd.DataFrame:
         """A row per run, each by itself: tracking, jitter and how constant bones are.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Confidence from which a joint counts as seen, for all; by default each run's own.
 
         Returns
         -------
         DataFrame
-            ``run, model, tracked`` (share of frames), ``longest_gap_s, jitter_px, jitter_torso``,
-            ``bone_cv`` (coefficient of variation of the bones' lengths: in space where the model
-            gives world coordinates, else in the image, where it varies with the posture too) and
-            ``bone_space``.
+            ``run, model, threshold, tracked`` (share of frames), ``longest_gap_s``,
+            ``jitter_residual_px, jitter_residual_torso`` (of the run's own torso length, as in
+            its metrics), ``bone_cv`` (coefficient of variation of the bones' lengths: in space
+            where the model gives world coordinates, else in the image, where it varies with the
+            posture too) and ``bone_space``.
         """
         rows = []
         for label, poses in self.sequences.items():
             body = poses.select([self.joints[i] for i in self.body])
-            shake = float(np.sqrt(np.nanmean(statistics.jitter(body) ** 2)))
+            seen = self.threshold(label) if threshold is None else threshold
+            shake, of_torso = statistics.jitter_of_body(body)
             complete = set(BODY) <= set(self.joints)
             rows.append({
                 "run": label,
                 "model": poses.model,
-                "tracked": statistics.tracked(poses, threshold).mean() if complete else np.nan,
-                "longest_gap_s": statistics.longest_gap(poses, threshold) if complete else np.nan,
-                "jitter_px": shake,
-                "jitter_torso": shake / self.torso,
+                "threshold": seen,
+                "tracked": statistics.tracked(poses, seen).mean() if complete else np.nan,
+                "longest_gap_s": statistics.longest_gap(poses, seen) if complete else np.nan,
+                "jitter_residual_px": shake,
+                "jitter_residual_torso": of_torso,
                 "bone_cv": bone_variation(body),
                 "bone_space": "image" if poses.world is None else "world",
             })  # fmt: skip
@@ -239,13 +262,16 @@ class Comparison:
                 rows.append({"run": label, "joint": joint, **quantiles})
         return pd.DataFrame(rows)
 
-    def overlap(self, threshold: float = 0.3) -> pd.DataFrame:
+    def overlap(self, threshold: float | None = None) -> pd.DataFrame:
         """``first, second, both_lost, only_first_lost, only_second_lost``: shares of frames.
 
-        A frame is lost when fewer than half of the body joints reach `threshold`.
+        A frame is lost when fewer than half of the body joints reach `threshold`, by default
+        each run's own.
         """
         lost = {
-            label: ~statistics.tracked(poses, threshold)
+            label: ~statistics.tracked(
+                poses, self.threshold(label) if threshold is None else threshold
+            )
             for label, poses in self.sequences.items()
             if set(BODY) <= set(self.joints)
         }
@@ -374,6 +400,11 @@ def _short(key: str, value: str) -> str:
     return f"{key.rpartition('.')[2]}={value.rstrip('/').rpartition('/')[2]}"
 
 
+def _threshold(run: LoggedRun | PoseSequence) -> float:
+    given = None if isinstance(run, PoseSequence) else run.params.get(_SEEN_FROM)
+    return statistics.THRESHOLD if given is None else float(given)
+
+
 def _check_same_video(runs: Sequence[LoggedRun]) -> None:
     videos = {run.tags.get("video.sha256", run.id): run.tags.get("video", "?") for run in runs}
     if len(videos) > 1:
@@ -410,9 +441,3 @@ def _on_common_frames(sequences: dict[str, PoseSequence]) -> dict[str, PoseSeque
             "compare", "expected moments in common, got runs of different parts of the video"
         )
     return {label: poses.take(rows[label][kept]) for label, poses in sequences.items()}
-
-
-def _has_torso(poses: PoseSequence) -> bool:
-    return {"left_shoulder", "right_shoulder", "left_hip", "right_hip"} <= set(
-        poses.skeleton.joints
-    )

@@ -38,12 +38,14 @@ img { max-width: 100%; background: #fff; border-radius: 4px; }
 """
 
 _COLUMNS = {
+    "threshold": ("seen from confidence", "{:g}"),
     "tracked": ("tracked", "{:.1%}"),
     "longest_gap_s": ("longest gap, s", "{:.2f}"),
-    "jitter_px": ("jitter, px", "{:.2f}"),
-    "jitter_torso": ("jitter / torso", "{:.2%}"),
+    "jitter_residual_px": ("jitter, px", "{:.2f}"),
+    "jitter_residual_torso": ("jitter / torso", "{:.2%}"),
     "bone_cv": ("bones vary by", "{:.1%}"),
     "bone_space": ("measured in", "{}"),
+    "both": ("both have", "{:.1%}"),
     "mean_px": ("mean, px", "{:.1f}"),
     "median_px": ("median, px", "{:.1f}"),
     "p95_px": ("95th percentile, px", "{:.1f}"),
@@ -91,7 +93,6 @@ def write_comparison(
     folder: Path,
     title: str,
     pictures: list[tuple[int, Image]],
-    threshold: float = 0.3,
 ) -> Path:
     """Write ``tables/*.csv``, ``figures/*.png`` and ``comparison.html``; the path of the last.
 
@@ -105,14 +106,12 @@ def write_comparison(
         Of the page.
     pictures : list of (frame, image)
         As `disagreement_pictures` gives them; may be empty.
-    threshold : float
-        Confidence from which a joint counts as seen.
     """
     import imageio.v3 as iio
 
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    tables = _tables(comparison, threshold)
+    tables = _tables(comparison)
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, float_format="%.6g")
     drawn = _figures(comparison)
@@ -126,13 +125,13 @@ def write_comparison(
     return path
 
 
-def _tables(comparison: Comparison, threshold: float) -> dict[str, pd.DataFrame]:
+def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     return {
-        "runs": comparison.run_table(threshold),
+        "runs": comparison.run_table(),
         "pairwise": comparison.pairwise(),
         "agreement": comparison.agreement_curve(),
         "bland_altman": comparison.bland_altman(),
-        "overlap": comparison.overlap(threshold),
+        "overlap": comparison.overlap(),
         "timing": comparison.timing(),
         "confidence": comparison.confidence(),
     }
@@ -163,13 +162,16 @@ def _page(
         for label, color in figures.colors(comparison).items()
     )
     body = tables["pairwise"][tables["pairwise"]["joint"] == "body"].drop(columns="joint")
+    runs = tables["runs"].drop(columns="model")
+    if runs["threshold"].nunique() == 1:
+        runs = runs.drop(columns="threshold")
     angles = tables["bland_altman"][tables["bland_altman"]["unit"] == "deg"]
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{chips}</p>",
         '<p class="note">Where runs agree they may still be wrong together, and where they differ '
         "this page does not say who is right: that takes ground truth "
         "(<code>python -m posexp evaluate</code>).</p>",
-        "<h2>Each run by itself</h2>", _table(tables["runs"].drop(columns="model")),
+        "<h2>Each run by itself</h2>", _table(runs),
         "<h2>Between runs, body joints</h2>", _table(body), _picture(drawn["agreement"]),
         "<h2>Where they disagree most</h2>", _picture(drawn["disagreement"]),
         _image(sheet([image for _, image in pictures])) if pictures else

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.resources
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,58 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
     return [[*job, *texts] for job in jobs]
 
 
+def logged_overrides(file: Path) -> list[str]:
+    """The configuration of a logged run as it would be typed.
+
+    The file comes from a store, so it is data: plain values of keys that there are, in which
+    nothing is resolved.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    import yaml
+
+    try:
+        logged = yaml.safe_load(file.read_text("utf-8", "surrogateescape"))
+        model = logged["model"]["name"]
+        known = _composed(f"model={model}") if model in _groups()["model"] else None
+    except (yaml.YAMLError, OSError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(file, "expected the configuration of a run") from error
+    if known is None:
+        raise ConfigError(
+            f"model={model}", f"expected one of {', '.join(_groups()['model'])} in {file}"
+        )
+    typed = [f"model={model}"]
+    for section in ("model", "video", "keypoints", "overlay"):
+        typed += _typed(logged.get(section, {}), known[section], section)
+    return [text for text in typed if not text.startswith("model.name=")]
+
+
+def _typed(logged: Any, known: dict[str, Any], prefix: str) -> list[str]:
+    if not isinstance(logged, dict) or not set(logged) <= set(known):
+        raise ConfigError(
+            prefix, f"the logged configuration has other keys than {', '.join(known)}",
+            "It is of another version of posexp",
+        )  # fmt: skip
+    texts = []
+    for name, value in logged.items():
+        key = f"{prefix}.{name}"
+        if isinstance(known[name], dict):
+            texts += _typed(value, known[name], key)
+        elif value is None or isinstance(value, bool):
+            texts.append(f"{key}={'null' if value is None else str(value).lower()}")
+        elif isinstance(value, int | float) or (
+            # Paths are taken as typed; what else is text must not be anything in Hydra's grammar.
+            isinstance(value, str) and (key in TEXT_KEYS or re.fullmatch(r"[\w.+-]+", value))
+        ):
+            texts.append(f"{key}={str(value).replace(chr(92) + '${', '${')}")
+        else:
+            raise ConfigError(key, f"expected a plain value, got {str(value)[:100]!r}")
+    return texts
+
+
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Dotted names to short text, for MLflow's parameters; ``model.name`` is ``model``."""
     flat: dict[str, str] = {}
@@ -260,10 +313,15 @@ def _known_keys() -> dict[str, dict[str, Any]]:
     """Every dotted key of every choice of model, with the values of its defaults."""
     known = {}
     for model in _groups()["model"]:
-        plain = OmegaConf.to_container(_compose([f"model={model}"]))
-        assert isinstance(plain, dict)
-        known[model] = flatten({str(key): value for key, value in plain.items()})
+        known[model] = flatten(_composed(f"model={model}"))
     return known
+
+
+def _composed(override: str) -> dict[str, Any]:
+    _register_schemas()
+    plain = OmegaConf.to_container(_compose([override]))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def _unknown_key(key: str, overrides: list[str]) -> ConfigError:

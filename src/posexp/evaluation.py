@@ -25,12 +25,19 @@ from posexp.metrics import (
     oks,
     pck,
     procrustes,
+    quantile,
     swaps,
 )
 from posexp.poses import Floats, PoseSequence
 from posexp.skeleton import BODY
 from posexp.statistics import torso_length
 from posexp.truth import GroundTruth, align, read_truth
+
+GROUPS = frozenset({
+    "error", "detection", "pck", "oks", "angle_error", "world_error", "swaps", "timing",
+    "calibration",
+})  # fmt: skip
+"""Prefixes of all metrics of an evaluation, which belong to one truth and change with it."""
 
 _BINS = 10  # of the calibration curve
 
@@ -78,7 +85,8 @@ def evaluate(
     elif isinstance(truth, PoseSequence):
         truth = GroundTruth(truth)
     seen, known, area, notes = align(poses, truth, part)
-    evaluation = Evaluation(seen, known, area, poses)
+    labelled = truth.poses.take(np.flatnonzero(np.isin(truth.poses.frame, known.frame)))
+    evaluation = Evaluation(seen, known, area, torso_length(labelled), poses)
     return replace(evaluation, notes=(*notes, *_suspicions(evaluation)))
 
 
@@ -91,7 +99,11 @@ class Evaluation:
     poses, truth : PoseSequence
         Reduced to those frames and joints.
     area : (F,) float64 array
-        px^2, the person's; for OKS.
+        px^2, the person's, from the truth alone; for OKS.
+    torso : float
+        Median over the frames of the truth's torso length (mid-shoulder to mid-hip), px; NaN
+        when it lacks these joints. One length for the whole sequence: the torso of a person who
+        leans towards the camera is short in the image, and a joint is no harder to find for that.
     whole : PoseSequence
         All frames of the sequence; for the lag.
     notes : tuple of str
@@ -101,6 +113,7 @@ class Evaluation:
     poses: PoseSequence
     truth: PoseSequence
     area: NDArray[np.float64]
+    torso: float
     whole: PoseSequence
     notes: tuple[str, ...] = ()
 
@@ -123,18 +136,6 @@ class Evaluation:
         distance[self.missing] = np.inf
         return np.asarray(distance)
 
-    @cached_property
-    def torso(self) -> float:
-        """Median over the frames of the truth's torso length (mid-shoulder to mid-hip), px.
-
-        One length for the whole sequence: the torso of a person who leans towards the camera is
-        short in the image, and a joint is no harder to find for that. NaN without such joints.
-        """
-        needed = {"left_shoulder", "right_shoulder", "left_hip", "right_hip"}
-        if not needed <= set(self.truth.skeleton.joints):
-            return float("nan")
-        return torso_length(self.truth)
-
     @property
     def body(self) -> list[int]:
         """Columns of the joints that the figures of the whole are over.
@@ -145,12 +146,16 @@ class Evaluation:
         joints = self.truth.skeleton.joints
         return [joints.index(j) for j in BODY if j in joints] or list(range(len(joints)))
 
+    @property
+    def _coco(self) -> list[int]:
+        return [i for i, joint in enumerate(self.truth.skeleton.joints) if joint in OKS_SIGMAS]
+
     @cached_property
     def oks(self) -> NDArray[np.float64]:
         """(F,) object keypoint similarity over COCO's joints; NaN where none is labelled."""
-        names = [j for j in self.truth.skeleton.joints if j in OKS_SIGMAS]
-        columns = self.truth.skeleton.indices(names)
-        return oks(self.error[:, columns], [OKS_SIGMAS[j] for j in names], self.area)
+        joints = self.truth.skeleton.joints
+        sigmas = [OKS_SIGMAS[joints[i]] for i in self._coco]
+        return oks(self.error[:, self._coco], sigmas, self.area)
 
     @cached_property
     def swapped(self) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -171,12 +176,12 @@ class Evaluation:
             ``joint``; ``labelled``, ``missing`` (frames); ``mean_px``, ``median_px``, ``p95_px``;
             ``visible_px``, ``hidden_px`` (mean px, where the truth says which); ``pck_0.05`` to
             ``pck_0.50``; ``swapped`` (frames in which the joint has its twin's place);
-            ``mpjpe_mm`` (for 3D).
+            ``mpjpe_root_mm`` (mean, for 3D; `world_error`).
         """
         names = [*self.truth.skeleton.joints, "body"]
         columns: list[Any] = [*([i] for i in range(len(names) - 1)), self.body]
         pairs, _, swapped = self.swapped
-        world = self.world_error()
+        world = self.world_error("root")
         rows = []
         for name, chosen in zip(names, columns, strict=True):
             error = self.error[:, chosen]
@@ -194,7 +199,7 @@ class Evaluation:
                 swapped[:, i].sum() for i, p in enumerate(pairs) if whole_body or p == part
             ))  # fmt: skip
             if world is not None:
-                row["mpjpe_mm"] = _mean(world[:, chosen])
+                row["mpjpe_root_mm"] = _mean(world[:, chosen])
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -203,13 +208,15 @@ class Evaluation:
 
         ``error/`` px, and shares of the torso length; ``detection/`` shares; ``pck/``, ``oks/``;
         ``angle_error/`` degrees (mean absolute, image plane; ``angle_error/world_``: in space);
-        ``world_error/`` mm; ``swaps/``; ``timing/lag_ms``; ``calibration/``.
+        ``world_error/`` mm; ``swaps/``; ``timing/lag_ms``; ``calibration/``. Medians count what
+        is missing as infinite, and may be.
         """
         body = self.body
         error = self.error[:, body]
         spread = _spread(error)
         figures = {f"error/{name}_px": value for name, value in spread.items()}
         figures["error/mean_torso"] = spread["mean"] / self.torso
+        figures["error/median_torso"] = spread["median"] / self.torso
         figures |= {f"error/{k}": v for k, v in self._by_visibility(body).items()}
         labelled = self.labelled[:, body]
         figures["detection/frames_share"] = float(
@@ -244,19 +251,24 @@ class Evaluation:
         Parameters
         ----------
         aligned : {"as_given", "root", "procrustes"}
-            With the origins as they are (the model's and the truth's mid-hip); with the mid-hip
-            of the two hip joints as origin; after the best rotation, scale and shift of each
-            frame (Gower 1975; "PA-MPJPE" in Kanazawa et al., CVPR 2018).
+            With the origins as they are (the model's and the truth's); with the mid-hip of the
+            two hip joints as origin on both sides, which is what the literature calls MPJPE
+            (Ionescu et al., PAMI 2014); after the rotation, scale and shift of each frame that
+            bring the body joints nearest (Gower 1975; "PA-MPJPE" in Kanazawa et al., CVPR 2018).
+            The body joints are also what the figures of the whole are over.
         """
         if self.poses.world is None or self.truth.world is None:
             return None
         mine, theirs = self.poses.world.astype(float), self.truth.world.astype(float)
         if aligned == "root":
-            hips = self.truth.skeleton.indices(("left_hip", "right_hip"))
+            joints = self.truth.skeleton.joints
+            hips = [i for i, joint in enumerate(joints) if joint in ("left_hip", "right_hip")]
+            if len(hips) < 2:
+                return np.full(mine.shape[:2], np.nan)
             mine = mine - mine[:, hips].mean(axis=1, keepdims=True)
             theirs = theirs - theirs[:, hips].mean(axis=1, keepdims=True)
         elif aligned == "procrustes":
-            mine = procrustes(mine, theirs)
+            mine = procrustes(mine, theirs, self.body)
         return np.asarray(1000 * np.linalg.norm(mine - theirs, axis=-1))
 
     def calibration(self) -> pd.DataFrame:
@@ -300,8 +312,9 @@ class Evaluation:
         labelled = np.isfinite(self.oks)
         if not labelled.any():
             return {}
-        scores = self.poses.confidence.mean(axis=1)[labelled]
-        found = ~self.missing.all(axis=1)[labelled]
+        # Of COCO's joints alone, as the similarity: more joints are no surer a detection.
+        scores = self.poses.confidence[:, self._coco].mean(axis=1)[labelled]
+        found = np.isfinite(self.poses.image[:, self._coco]).all(axis=2).any(axis=1)[labelled]
         values = self.oks[labelled]
         by_threshold = {t: average_precision(values, scores, found, t) for t in OKS_THRESHOLDS}
         return {
@@ -312,29 +325,32 @@ class Evaluation:
         }
 
     def _angle_metrics(self) -> dict[str, float]:
-        tables = {"": self.angles()}
+        seen, true = kinematics.angles(self.poses), kinematics.angles(self.truth)
+        tables = {"": (kinematics.angle_difference(seen, true), true)}
         if self.poses.world is not None and self.truth.world is not None:
-            tables["world_"] = kinematics.angle_difference(
-                kinematics.world_angles(self.poses), kinematics.world_angles(self.truth)
-            )
+            seen, true = kinematics.world_angles(self.poses), kinematics.world_angles(self.truth)
+            tables["world_"] = kinematics.angle_difference(seen, true), true
         figures = {}
-        for prefix, table in tables.items():
+        for prefix, (table, true) in tables.items():
             for part in ("knee", "hip", "trunk"):
                 columns = [name for name in table if str(name).endswith(part)]
                 if columns:
-                    values = table[columns].to_numpy()
-                    figures[f"angle_error/{prefix}{part}_deg"] = _mean(np.abs(values))
-                    figures[f"angle_error/{prefix}{part}_bias_deg"] = _mean(values)
+                    values, key = table[columns].to_numpy(), f"angle_error/{prefix}{part}"
+                    figures[f"{key}_deg"] = _mean(np.abs(values))
+                    figures[f"{key}_bias_deg"] = _mean(values)
+                    figures[f"{key}_median_deg"] = _median(np.abs(values), true[columns].to_numpy())
         return figures
 
     def _world_metrics(self) -> dict[str, float]:
         figures = {}
         for name, aligned in (
-            ("mpjpe", "as_given"), ("root_relative", "root"), ("pa_mpjpe", "procrustes")
+            ("mpjpe_as_given", "as_given"), ("mpjpe_root", "root"), ("pa_mpjpe", "procrustes")
         ):  # fmt: skip
             error = self.world_error(aligned)
             if error is not None:
-                figures[f"world_error/{name}_mm"] = _mean(error[:, self.body])
+                error, known = error[:, self.body], self.truth.world[:, self.body]  # type: ignore[index]
+                figures[f"world_error/{name}_mm"] = _mean(error)
+                figures[f"world_error/{name}_median_mm"] = _median(error, known.sum(axis=-1))
         return figures
 
     def _confidence_and_error(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -388,6 +404,12 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
+def _median(error: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    """Of `error` wherever `truth` is known; what is not there is infinitely far."""
+    known = error[np.isfinite(truth)]
+    return quantile(np.sort(np.where(np.isnan(known), np.inf, known)), 0.5)
+
+
 def _spread(error: NDArray[np.float64]) -> dict[str, float]:
     """Mean of what was returned; median and 95th percentile with missing joints as infinite."""
     labelled = np.sort(error[~np.isnan(error)])
@@ -395,13 +417,6 @@ def _spread(error: NDArray[np.float64]) -> dict[str, float]:
         return {"mean": np.nan, "median": np.nan, "p95": np.nan}
     return {
         "mean": _mean(labelled),
-        "median": _quantile(labelled, 0.5),
-        "p95": _quantile(labelled, 0.95),
+        "median": quantile(labelled, 0.5),
+        "p95": quantile(labelled, 0.95),
     }
-
-
-def _quantile(ordered: NDArray[np.float64], share: float) -> float:
-    """By linear interpolation; infinite where one of the two neighbours is."""
-    place = share * (len(ordered) - 1)
-    low, high = ordered[int(np.floor(place))], ordered[int(np.ceil(place))]
-    return float(high if np.isinf(high) or low == high else low + (place % 1) * (high - low))

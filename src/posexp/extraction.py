@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 from posexp.errors import printable
 from posexp.estimators import Estimator, load, options_for
 from posexp.poses import FramePose, PoseSequence
+from posexp.progress import Report, progress_bar
 from posexp.video import Frame, VideoSource
 
-Report = Callable[[int, "int | None"], None]
-"""Told the frames done, and the frames expected where that is known."""
+PIPELINE = 1
+"""Raised when the same video and model give other keypoints than before: results are then stale."""
 
 _BLOCK = 1000  # frames
 
@@ -155,25 +155,3 @@ def extract(
     with progress_bar(f"{model}: {source.path.name}", progress) as report:
         extraction.run(report)
     return extraction.poses()
-
-
-@contextmanager
-def progress_bar(label: str, wanted: bool = True, position: int | None = None) -> Iterator[Report]:
-    """A bar of frames, and the function that moves it; none where nobody looks."""
-    from tqdm.auto import tqdm
-
-    with tqdm(
-        desc=printable(label), unit=" frames", disable=not wanted or not watched(),
-        dynamic_ncols=True, position=position, leave=position is None,
-    ) as bar:  # fmt: skip
-
-        def report(done: int, expected: int | None) -> None:
-            bar.total = expected
-            bar.update(done - bar.n)
-
-        yield report
-
-
-def watched() -> bool:
-    """Whether a progress bar has somebody to look at it."""
-    return "ipykernel" in sys.modules or sys.stderr.isatty()

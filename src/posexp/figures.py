@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.evaluation import Evaluation
+from posexp.files import whole
 from posexp.poses import PoseSequence
 from posexp.skeleton import BODY, REGIONS
 
@@ -177,6 +179,12 @@ def calibration_curve(evaluation: Evaluation) -> Figure:
         each.spines["top"].set_visible(False)
     axes.set_title(f"{evaluation.poses.model}: does the confidence tell the error?")
     return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a picture, whole or not at all."""
+    with whole(path) as part:
+        figure.savefig(part, format=path.suffix[1:], dpi=110)
 
 
 def _side_color(joint: str) -> str:

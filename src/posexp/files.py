@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,22 @@ def whole(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `path`, in place of what was there, when all is written."""
+    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for entry in [*part.rglob("*"), part]:
+            flush(entry)
+        remove_folder(path)
+        part.replace(path)
+        flush(path.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def flush(path: Path) -> None:
     """Have the system put a file, or the names in a folder, on the disk."""
     if path.is_dir() and os.name == "nt":
@@ -52,3 +69,16 @@ def remove_folder(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def sweep_up(folder: Path, seconds: float = 86_400) -> None:
+    """Remove what was being written in a folder `seconds` ago, and has no writer any more."""
+    for path in folder.glob(f".*{PART}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > seconds:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def at_home(path: str | Path) -> Path:
+    """A path whose ``~`` is the user's home; a name that only begins with ~ stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's raises for other names

@@ -17,13 +17,15 @@ from typing import Any
 from posexp import figures, pending, reports, statistics, tracking
 from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable
-from posexp.estimators import Estimator
+from posexp.estimators import Estimator, runtime_of
 from posexp.evaluation import evaluate
-from posexp.extraction import Extraction, Report, Sink
+from posexp.extraction import PIPELINE, Extraction, Sink
+from posexp.files import sweep_up, whole
 from posexp.journal import FILE, Journal, read_journal
-from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
+from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames, save_picture
 from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
+from posexp.progress import Report
 from posexp.skeleton import BODY, SKELETONS
 from posexp.tracking import Run, Store
 from posexp.truth import GroundTruth, read_truth, truth_beside
@@ -35,8 +37,8 @@ log = logging.getLogger("posexp")
 _VERSIONS = (
     "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
 )  # fmt: skip
-_NOT_THE_RESULT = ("tracking", "launcher", "force")
-"""Sections of the configuration that say where and how, and change no keypoint."""
+_NOT_THE_RESULT = ("model", "video", "tracking", "launcher", "force")
+"""Sections of the configuration that `keypoints` covers, or that say where and how."""
 
 
 class Elsewhere(Exception):
@@ -76,8 +78,12 @@ class Job:
         The file.
     content : Content
         What it holds.
+    keypoints : str
+        sha256 over all that decides them: the contents of video and weights, the keys of both, and
+        the versions of what computes.
     fingerprint : str
-        sha256 over the contents of video, weights and truth, and the keys that change the result.
+        sha256 over `keypoints`, the content of the truth, `columns` and the other keys that change
+        the result.
     sweep : str, optional
         What it is a part of.
     columns : dict
@@ -88,6 +94,7 @@ class Job:
     plain: dict[str, Any]
     video: Path
     content: Content
+    keypoints: str
     fingerprint: str
     sweep: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
@@ -111,15 +118,15 @@ def prepare(
     """A job from a checked configuration, its video's content and its model's weights."""
     plain = {**plain, "video": {**plain["video"], "path": str(video.absolute())}}
     model = {k: v for k, v in plain["model"].items() if k not in ("weights", "threads")}
-    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
-    parts |= {
+    keypoints = _digest({
         "model": {**model, "weights": weights.sha256},
         "video": {**plain["video"], "path": content.sha256},
-        "truth": content.truth,
-    }
-    text = json.dumps(parts, sort_keys=True)
-    fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    return Job(config, plain, video, content, fingerprint, sweep, columns or {})
+        "versions": [PIPELINE, runtime_of(config.model, weights)],
+    })  # fmt: skip
+    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
+    parts |= {"keypoints": [keypoints, plain["keypoints"]], "truth": content.truth}
+    fingerprint = _digest({**parts, "columns": columns or {}})
+    return Job(config, plain, video, content, keypoints, fingerprint, sweep, columns or {})
 
 
 def perform(
@@ -175,43 +182,119 @@ def recover(settings: tracking.TrackingSettings, reason: str = "", job: Job | No
         How many there were.
     """
     only = (job.sweep or "", job.fingerprint) if job else None
+    folder = Path(settings.folder).expanduser()
+    for place in (folder, folder / "sweeps"):
+        sweep_up(place)
     dead = pending.found(tracking.pending_folder(settings), running=True, job=only)
     store = None
     if dead:
         with contextlib.suppress(TrackingError):  # then they wait
             store = tracking.open_store(settings)
-    for folder, record in dead:
+    for owned, record in dead:
         record.status = "FAILED" if reason else "KILLED"
         record.tags["error"] = reason or "its process was killed"
-        record.end_ms = max(record.start_ms, int(folder.path.stat().st_mtime * 1000))
+        record.end_ms = max(record.start_ms, _last_change(owned.path))
+        here = store if store is not None and record.uri == store.uri else None
         try:
-            _salvage(folder.path, record)
-            record.save(folder.path)
-            if store is not None and record.uri == store.uri:
-                tracking.log_record(store, folder, record, again=True)
+            if _salvaged(owned, record, here) and here is not None and _log(here, owned, record):
                 log.warning("%s: %s; closed as %s", record.name, record.tags["error"],
                             record.status)  # fmt: skip
-        except (PosexpError, OSError) as error:
-            log.warning("%s: %s", folder.path, error)
-        folder.release()
+        except TrackingError as error:
+            log.warning("%s", error)
+            store = None
+        finally:
+            owned.release()
     return len(dead)
 
 
-def log_waiting(settings: tracking.TrackingSettings, store: Store, every: bool) -> list[Run]:
-    """Log the results that wait for a store: those meant for this one, or `every`."""
-    runs = []
-    for folder, record in pending.found(tracking.pending_folder(settings), running=False):
-        try:
+def log_waiting(settings: tracking.TrackingSettings, store: Store, every: bool) -> list[Run | None]:
+    """Log the results that wait for a store: those meant for this one, or `every`.
+
+    Returns
+    -------
+    list of Run or None
+        None for each that the store did not take, which costs the others nothing.
+
+    Raises
+    ------
+    TrackingError
+        When it does not answer; what is not logged yet waits on.
+    """
+    runs: list[Run | None] = []
+    waiting = pending.found(tracking.pending_folder(settings), running=False)
+    try:
+        for folder, record in waiting:
             if every or record.uri == store.uri:
-                runs.append(tracking.log_record(store, folder, record, again=True))
-        finally:
+                runs.append(_log(store, folder, record))
+    finally:
+        for folder, _ in waiting:
             folder.release()
     return runs
 
 
+def waits(settings: tracking.TrackingSettings, job: Job) -> bool:
+    """Whether finished results of a sweep's job wait to be logged, and nobody is at it."""
+    only = (job.sweep or "", job.fingerprint)
+    waiting = pending.found(tracking.pending_folder(settings), running=False, job=only)
+    for folder, _ in waiting:
+        folder.release()
+    return bool(waiting)
+
+
+def _log(store: Store, folder: ResultFolder, record: RunRecord) -> Run | None:
+    """Log what another process left; None, with a warning, when that cannot be.
+
+    What is wrong with the folder or refused by the store is moved aside. TrackingError when the
+    store does not answer.
+    """
+    try:
+        return tracking.log_record(store, folder, record, again=True)
+    except Exception as error:  # whatever it is, the others go on
+        known = isinstance(error, TrackingError | OSError)
+        if known and not store.answers():
+            raise
+        if known and not isinstance(error, tracking.Refused):  # it may do later
+            log.warning("%s: %s; it waits on", folder.path, error)
+        else:
+            _reject(store, folder, record, error)
+    return None
+
+
+def _salvaged(folder: ResultFolder, record: RunRecord, store: Store | None) -> bool:
+    """Whether what a dead process had written down was made a result that can be logged."""
+    try:
+        _salvage(folder.path, record)
+        record.save(folder.path)
+        return True
+    except OSError as error:  # no space left, say: the next start tries again
+        log.warning("%s: %s", folder.path, error)
+    except Exception as error:  # whatever it is, the others go on
+        _reject(store, folder, record, error)
+    return False
+
+
+def _reject(store: Store | None, folder: ResultFolder, record: RunRecord, error: Exception) -> Path:
+    reason = printable(f"{record.name}: {_said(error)}")
+    if store is not None:
+        store.close(record, reason)
+    return folder.reject(reason)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, PosexpError):
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def _last_change(folder: Path) -> int:
+    """When a dead process last wrote something there, ms since 1970."""
+    times = [p.stat().st_mtime for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock"]
+    return int(1000 * max(times, default=0))
+
+
 def go_on_without(settings: tracking.TrackingSettings, error: TrackingError) -> None:
     """Say that results will wait for a server; raise `error` when it is no server's."""
-    if not tracking.is_server(tracking.uri_of(settings)):
+    if isinstance(error, tracking.Refused) or not tracking.is_server(tracking.uri_of(settings)):
         raise error
     tracking.make_folder(Path(settings.folder).expanduser())
     log.warning("%s; going on without it", error.problem)
@@ -260,17 +343,42 @@ class _Performance:
             error = self._extract(extraction, overlay, report)
             journal.close()
             error = error or self._changed()
-            if len(extraction):
+            if len(extraction) and self._folder.is_there:
                 self._write_results(extraction.poses(), keys)
+        except tracking.Refused:  # before there was anything to keep
+            self._folder.remove()
+            raise
         except (Exception, KeyboardInterrupt) as failure:  # the run must be closed all the same
             error = failure
             if isinstance(failure, OSError):
                 error = writing_failed(self._folder.path, failure)
+        if not self._folder.is_there:
+            raise self._removed(error)
         error = self._close(error)
-        logged = self._log()
+        try:
+            logged = self._log()
+        except TrackingError as problem:
+            if error is None:
+                raise
+            log.warning("%s", problem)  # it must not hide what went wrong first
+            raise error from problem
         if error is not None:
             raise error
         return logged
+
+    def _removed(self, error: BaseException | None) -> BaseException:
+        """The error for results that are lost, since somebody has removed their folder."""
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        gone = TrackingError(
+            self._folder.path, "was removed while the run wrote to it; its results are lost",
+            "Run again",
+        )  # fmt: skip
+        if self._store is not None and tracking.is_server(self._store.uri):
+            self._record.status = "FAILED"
+            self._record.end_ms = int(time.time() * 1000)
+            self._store.close(self._record, str(gone))
+        return gone
 
     def _close(self, error: BaseException | None) -> BaseException | None:
         """Give the record its end; the error, if there is one now."""
@@ -349,6 +457,8 @@ class _Performance:
             return
         try:
             self._store.start(self._record)
+        except tracking.Refused:
+            raise
         except TrackingError as error:
             self._store, self._problem = None, error
             log.warning("%s; going on without it", error.problem)
@@ -401,7 +511,6 @@ class _Performance:
         )  # fmt: skip
 
     def _write_results(self, poses: PoseSequence, keys: KeyFrames) -> None:
-        import imageio.v3 as iio
         from omegaconf import OmegaConf
 
         threshold, record = self._record.threshold, self._record
@@ -413,22 +522,21 @@ class _Performance:
                 printable(self._source.path), len(poses),
             )  # fmt: skip
             record.tags["note"] = "no person found"
-        self._artifact("config/config.yaml").write_text(
-            OmegaConf.to_yaml(OmegaConf.create(_escaped(self._plain))), encoding="utf-8",
-            errors="surrogateescape",
-        )  # fmt: skip
+        with whole(self._artifact("config/config.yaml")) as part:
+            part.write_text(
+                OmegaConf.to_yaml(OmegaConf.create(_escaped(self._plain))), encoding="utf-8",
+                errors="surrogateescape",
+            )  # fmt: skip
         for name, figure in (
             ("confidence", figures.confidence_heatmap(poses)),
             ("trajectories", figures.trajectories(poses, threshold)),
         ):
-            figure.savefig(self._artifact(f"figures/{name}.png"), dpi=110)
+            figures.save(figure, self._artifact(f"figures/{name}.png"))
         if self._truth is not None and self._truth_path is not None:
             self._write_evaluation(poses, self._truth, self._truth_path)
         if keys.pictures:
-            iio.imwrite(self._artifact("overlay/contact_sheet.png"), keys.contact_sheet())
-            (self._folder.path / "images").mkdir()
-            for index, picture in keys.pictures.items():
-                iio.imwrite(self._folder.path / "images" / f"{index:09d}.png", picture)
+            save_picture(keys.contact_sheet(), self._artifact("overlay/contact_sheet.png"))
+            tracking.add_pictures(record, self._folder.path / "artifacts", keys.pictures)
 
     def _write_evaluation(self, poses: PoseSequence, truth: GroundTruth, path: Path) -> None:
         """Truth that does not fit must not cost the run."""
@@ -441,21 +549,29 @@ class _Performance:
             log.warning("%s", note)
         reports.write_evaluation(evaluation, self._worst, self._folder.path / "artifacts")
         self._record.metrics.update(reports.metrics(evaluation))
-        self._record.tags.update(reports.truth_tags(path))
+        self._record.tags.update(reports.truth_tags(path, {}))
         if len(evaluation.truth) == len(poses):
-            tracking.add_series(self._record, poses, reports.error_series(evaluation))
+            tracking.add_series(
+                self._record, poses, reports.error_series(evaluation, self._record.tags)
+            )
 
     def _artifact(self, name: str) -> Path:
         return _artifact(self._folder.path, name)
 
     def _log(self) -> Run:
-        problem = self._problem
-        if self._store is not None:
+        store, problem = self._store, self._problem
+        if store is not None:
             try:
-                return tracking.log_record(self._store, self._folder, self._record)
+                tracking.ask(store.uri)  # one that hangs would keep us for each of many requests
+                return tracking.log_record(store, self._folder, self._record)
+            except tracking.Refused as error:
+                place = _reject(store, self._folder, self._record, error)
+                raise TrackingError(
+                    error.subject, f"{error.problem}; the results are in {place.resolve()}",
+                    error.remedy,
+                ) from error  # fmt: skip
             except TrackingError as error:
                 problem = error
-        self._folder.release()
         assert problem is not None
         raise WaitingError(
             problem.subject,
@@ -481,15 +597,14 @@ def _write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: bo
     table = poses.select(BODY) if body else poses
     table.to_csv(_artifact(folder, "keypoints/keypoints.csv"))
     poses.to_parquet(_artifact(folder, "keypoints/keypoints.parquet"))
-    statistics.confidence_table(poses, record.threshold).to_csv(
-        _artifact(folder, "statistics/confidence.csv"), index=False, float_format="%.6g"
-    )
+    with whole(_artifact(folder, "statistics/confidence.csv")) as part:
+        statistics.confidence_table(poses, record.threshold).to_csv(
+            part, index=False, float_format="%.6g"
+        )
 
 
 def _salvage(folder: Path, record: RunRecord) -> None:
     """Make tables of the poses that a dead process had written down."""
-    for part in folder.rglob("*.part"):  # an overlay without its index plays nowhere
-        part.unlink()
     skeleton = SKELETONS.get(record.shape.get("skeleton", ""))
     if skeleton is None:
         return
@@ -499,6 +614,10 @@ def _salvage(folder: Path, record: RunRecord) -> None:
         poses = PoseSequence.from_frames(frames, skeleton, **about)
         body = record.params.get("keypoints.joints") == "body"
         _write_tables(poses, record, folder, body)
+
+
+def _digest(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _status(error: BaseException | None) -> str:
@@ -524,7 +643,7 @@ def _sha256(video: Path) -> str:
 
 def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]:
     info = source.info
-    tags = {key: printable(value) for key, value in job.columns.items()}
+    tags = {tracking.tag_name(key): printable(value) for key, value in job.columns.items()}
     tags |= {
         "video": printable(info.path.absolute()),
         "video.sha256": job.content.sha256,
@@ -535,6 +654,7 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         "weights.sha256": estimator.weights.sha256,
         "confidence": estimator.confidence_meaning,
         "version.python": platform.python_version(),
+        "posexp.keypoints": job.keypoints,
         "posexp.fingerprint": job.fingerprint,
     }
     if job.sweep:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +13,7 @@ from posexp.poses import FramePose
 from posexp.video import Frame
 
 FILE = "poses.journal"
+_INTERVAL = 5.0  # s of work that a loss of power may cost
 _PARTS = ("image", "confidence", "depth", "world", "visibility")
 _WIDTHS = {"image": (2,), "world": (3,)}
 
@@ -33,7 +36,7 @@ class Journal:
         self._path, self._joints = path, joints
         self._file: IO[bytes] | None = None
         self._row: Any = None
-        self._ended = False
+        self._ended, self._flushed = False, time.monotonic()
 
     def add(self, frame: Frame, pose: FramePose) -> None:
         """Write one frame's pose."""
@@ -49,6 +52,9 @@ class Journal:
             for name in present:
                 self._row[name] = getattr(pose, name)
             self._file.write(self._row.tobytes())
+            if time.monotonic() - self._flushed > _INTERVAL:
+                os.fsync(self._file.fileno())
+                self._flushed = time.monotonic()
         except OSError:
             self.close()
 

@@ -14,6 +14,8 @@ ANGLES = ("left_knee", "right_knee", "left_hip", "right_hip", "trunk")
 LONGEST_LAG = 0.5
 """s; delays are looked for up to this."""
 
+_COARSEST = 0.1  # s between frames; coarser, a line through three of them is no movement
+
 
 def angles(poses: PoseSequence) -> pd.DataFrame:
     """Angles in the image plane, degrees.
@@ -64,14 +66,15 @@ def lag(poses: PoseSequence, reference: PoseSequence) -> float:
     -------
     float
         Negative when `poses` is early; NaN when the two have less than two seconds in common,
-        when nothing moves, or when no shift makes the velocities alike (correlation below 0.3).
+        when the reference has fewer than ten frames a second, when nothing moves, or when no
+        shift makes the velocities alike (correlation below 0.3).
     """
     joints = [j for j in reference.skeleton.joints if j in poses.skeleton.joints]
     if not joints or min(len(poses), len(reference)) < 3:
         return float("nan")
     begin, end = max(poses.time[0], reference.time[0]), min(poses.time[-1], reference.time[-1])
     step = float(np.median(np.diff(reference.time)))
-    if end - begin < 4 * LONGEST_LAG:
+    if end - begin < 4 * LONGEST_LAG or step > 1.01 * _COARSEST:
         return float("nan")
     times = np.arange(begin, end, step)
     mine = _velocities(poses.select(joints), times)

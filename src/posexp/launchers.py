@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from posexp.errors import ConfigError
-from posexp.extraction import Report
 from posexp.job import Job
 from posexp.launcher_settings import BasicLauncher, JoblibLauncher, SubmititLauncher
+from posexp.progress import Report
 from posexp.workers import Outcome, Worker
 
 Item = TypeVar("Item")

@@ -45,6 +45,15 @@ def pck(error: Floats, torso: float, threshold: float) -> float:
     return float((error[labelled] <= threshold * torso).mean())
 
 
+def quantile(ordered: NDArray[np.float64], share: float) -> float:
+    """By linear interpolation; infinite where one of the two neighbours is; NaN of nothing."""
+    if not len(ordered):
+        return float("nan")
+    place = share * (len(ordered) - 1)
+    low, high = ordered[int(np.floor(place))], ordered[int(np.ceil(place))]
+    return float(high if np.isinf(high) or low == high else low + (place % 1) * (high - low))
+
+
 def oks(
     error: NDArray[np.float64], sigmas: Sequence[float], area: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -103,14 +112,20 @@ def average_precision(
     return float(np.append(precision, 0.0)[levels].mean())
 
 
-def procrustes(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+def procrustes(
+    points: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    joints: Sequence[int] | slice = slice(None),
+) -> NDArray[np.float64]:
     """(F, J, 3) `points` after the rotation, scale and shift of each frame that fit best.
 
-    Least squares without reflection (Umeyama, PAMI 1991). Joints that are NaN on either side do
-    not steer it; fewer than three give NaN.
+    Least squares over `joints` without reflection (Umeyama, PAMI 1991). Joints that are NaN on
+    either side do not steer it; fewer than three give NaN.
     """
     result = np.full_like(points, np.nan)
-    known = np.isfinite(points).all(axis=-1) & np.isfinite(reference).all(axis=-1)
+    steering = np.zeros(points.shape[1], bool)
+    steering[joints] = True
+    known = np.isfinite(points).all(axis=-1) & np.isfinite(reference).all(axis=-1) & steering
     for frame in np.flatnonzero(known.sum(axis=1) >= 3):
         chosen = known[frame]
         center, target = points[frame, chosen].mean(axis=0), reference[frame, chosen].mean(axis=0)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posexp.errors import ConfigError, check_range
+from posexp.files import whole
 from posexp.poses import Floats, FramePose, PoseSequence
 from posexp.skeleton import BODY, Skeleton, common_joints
 from posexp.video import Frame, Image, VideoWriter, even
@@ -331,6 +332,15 @@ def person_picture(
         draw_skeleton(image, skeleton, place, np.ones(len(place)), 0.5, color)
     draw_caption(image, caption)
     return image
+
+
+def save_picture(image: Image, path: Path) -> None:
+    """Write a picture, whole or not at all."""
+    import imageio.v3 as iio
+
+    content = iio.imwrite("<bytes>", image, extension=path.suffix)
+    with whole(path) as part:
+        part.write_bytes(content)
 
 
 def sheet(pictures: list[Image]) -> Image:

@@ -130,8 +130,8 @@ class PoseSequence:
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """(T,) True where the model returned a pose."""
-        return np.isfinite(self.image).all(axis=(1, 2))
+        """(T,) True where the model returned a pose: at least one joint of it."""
+        return np.isfinite(self.image).all(axis=2).any(axis=1)
 
     def _repr_html_(self) -> str:
         """For notebooks: what it holds, and the first rows of its table."""

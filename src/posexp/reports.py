@@ -9,7 +9,8 @@ import numpy as np
 
 from posexp import figures
 from posexp.evaluation import Evaluation
-from posexp.overlay import WorstFrames
+from posexp.files import whole
+from posexp.overlay import WorstFrames, save_picture
 from posexp.weights import sha256_of
 
 SUMMARY = (
@@ -25,7 +26,7 @@ SUMMARY = (
     ("knee angle error", "angle_error/knee_deg", "{:.1f} deg"),
     ("hip angle error", "angle_error/hip_deg", "{:.1f} deg"),
     ("trunk angle error", "angle_error/trunk_deg", "{:.1f} deg"),
-    ("MPJPE", "world_error/mpjpe_mm", "{:.0f} mm"),
+    ("MPJPE (same mid-hip)", "world_error/mpjpe_root_mm", "{:.0f} mm"),
     ("PA-MPJPE", "world_error/pa_mpjpe_mm", "{:.0f} mm"),
     ("left/right swaps", "swaps/count", "{:.0f}"),
     ("lag", "timing/lag_ms", "{:.0f} ms"),
@@ -35,8 +36,6 @@ SUMMARY = (
 
 def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: Path) -> None:
     """Write ``evaluation/*.csv``, ``evaluation/worst_frames.png`` and ``figures/*.png``."""
-    import imageio.v3 as iio
-
     for name in ("evaluation", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, table in (
@@ -44,7 +43,8 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
         ("pck", evaluation.pck_curve()),
         ("calibration", evaluation.calibration()),
     ):
-        table.to_csv(folder / "evaluation" / f"{name}.csv", index=False, float_format="%.6g")
+        with whole(folder / "evaluation" / f"{name}.csv") as part:
+            table.to_csv(part, index=False, float_format="%.6g")
     model = evaluation.poses.model
     for name, figure in (
         ("error_by_joint", figures.error_by_joint(evaluation)),
@@ -52,10 +52,10 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
         ("pck", figures.pck_curves({model: evaluation.pck_curve()}, "Correct keypoints")),
         ("calibration", figures.calibration_curve(evaluation)),
     ):
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=110)
+        figures.save(figure, folder / "figures" / f"{name}.png")
     sheet = worst.contact_sheet() if worst is not None else None
     if sheet is not None:
-        iio.imwrite(folder / "evaluation" / "worst_frames.png", sheet)
+        save_picture(sheet, folder / "evaluation" / "worst_frames.png")
 
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:
@@ -63,14 +63,23 @@ def metrics(evaluation: Evaluation) -> dict[str, float]:
     return {name: v for name, v in evaluation.metrics().items() if np.isfinite(v)}
 
 
-def error_series(evaluation: Evaluation) -> dict[str, Any]:
-    """Per-frame figures for the store."""
-    return {"frame_error/body_px": evaluation.frame_error()}
+def error_series(evaluation: Evaluation, tags: dict[str, str]) -> dict[str, Any]:
+    """Per-frame figures for the store, which keeps all that it ever had of a series.
+
+    So the series has the name of its truth, by the `truth_tags`, unless that is the run's first.
+    """
+    digest = tags["truth.sha256"]
+    other = "" if digest == tags["truth.first.sha256"] else f"-{digest[:8]}"
+    return {f"frame_error/body_px{other}": evaluation.frame_error()}
 
 
-def truth_tags(path: Path) -> dict[str, str]:
-    """Which truth it was."""
-    return {"truth": str(path.resolve()), "truth.sha256": sha256_of(path)}
+def truth_tags(path: Path, before: dict[str, str]) -> dict[str, str]:
+    """Which truth it was, and which was the first; `before` are the run's tags."""
+    digest = sha256_of(path)
+    first = before.get("truth.first.sha256", before.get("truth.sha256", digest))
+    return {
+        "truth": str(path.resolve()), "truth.sha256": digest, "truth.first.sha256": first
+    }  # fmt: skip
 
 
 def is_part(params: dict[str, str]) -> bool:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import html
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
-
-from posexp.errors import ConfigError, TrackingError
-from posexp.pending import ResultFolder, RunRecord, job_tags
+from posexp.errors import ConfigError, PosexpError, TrackingError, printable
+from posexp.files import whole
+from posexp.pending import ResultFolder, RunRecord, job_tags, locked
 from posexp.poses import PoseSequence
 
 SERIES_POINTS = 3000
@@ -32,10 +34,19 @@ _ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "PGCONNECT_TIMEOUT": "10",
 }
 
-_BATCH = 1000  # metrics that MLflow takes in one request
+_BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
+_SOON = 5.0  # s for a server to say that it is there
+_LONGEST = 500  # characters of a name
 _KEY = "posexp.key"  # of a run, known before MLflow has given it an id
+_NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
+_REFUSALS = (_NO_SUCH, "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE")
+
+
+class Refused(TrackingError):
+    """The store works, but does not take this: asking again would not help."""
 
 
 @dataclass
@@ -62,6 +73,63 @@ class TrackingSettings:
     experiment: str = "posexp"
     run_name: str | None = None
     sweep: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("experiment", "run_name", "sweep"):
+            name = getattr(self, key)
+            if name is not None and not (name.strip(" .") and len(name) <= _LONGEST):
+                got = f"{len(name)} characters" if len(name) > _LONGEST else repr(name)
+                raise ConfigError(
+                    f"tracking.{key}", f"expected a name of at most {_LONGEST} characters with "
+                    f"more than dots in it, got {got}", "Choose another",
+                )  # fmt: skip
+
+
+def add_pictures(record: RunRecord, folder: Path, pictures: dict[int, Any]) -> None:
+    """Write pictures where MLflow's UI looks for its Image grid, which steps through them.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Gets the tag by which the UI knows that there are some.
+    folder : Path
+        Of the artifacts.
+    pictures : dict
+        Step to (h, w, 3) uint8 RGB.
+    """
+    from PIL import Image
+
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for step, picture in pictures.items():
+        image = Image.fromarray(picture)
+        small = image.copy()
+        small.thumbnail((256, 256))
+        # As MlflowClient.log_image names them; the same ones when they are written again.
+        own = uuid.uuid5(uuid.NAMESPACE_OID, f"{record.key} {step}")
+        name = f"overlay+step+{step}+timestamp+{record.start_ms}+{own}"
+        for file, kind, content in (
+            (f"{name}.png", "PNG", image), (f"{name}+compressed.webp", "WEBP", small)
+        ):  # fmt: skip
+            with whole(folder / "images" / file) as part:
+                content.save(part, kind)
+        record.tags["mlflow.loggedImages"] = "True"
+
+
+def add_tables(record: RunRecord, folder: Path) -> None:
+    """Give ``tables/*.csv`` of the artifacts the form that MLflow's evaluation view shows."""
+    import pandas as pd
+
+    known = []
+    for path in sorted((folder / "tables").glob("*.csv")):
+        with whole(path.with_suffix(".json")) as part:
+            pd.read_csv(path).to_json(part, orient="split", index=False)
+        known.append({"path": f"tables/{path.stem}.json", "type": "table"})
+    record.tags["mlflow.loggedArtifacts"] = json.dumps(known)
+
+
+def tag_name(text: str) -> str:
+    """What a person calls a tag, in the characters that MLflow takes."""
+    return re.sub(r"[^\w.\- :]", "_", text)[:250] if text.strip(". ") else f"_{text}"
 
 
 def add_series(record: RunRecord, poses: PoseSequence, series: dict[str, Any]) -> None:
@@ -91,7 +159,7 @@ class Run:
     params, tags : dict
         str to str.
     metrics : dict
-        Last value by name.
+        Last value by name; NaN, what is known no more, is left out.
     artifacts : str
         Folder or URI of its files.
     experiment_id : str
@@ -129,7 +197,7 @@ class Run:
         return self._charts("posexp.sweep")
 
     def _charts(self, tag: str) -> str:
-        same = quote(f'tags.`{tag}` = "{self.tags.get(tag, "")}"')
+        same = quote(_tagged({tag: self.tags.get(tag, "")}))
         view = f"searchFilter={same}&compareRunsMode=CHART"
         return f"{self._pages}?workflowType=machine_learning&{view}"
 
@@ -140,8 +208,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         """For notebooks: what it was, what came out, and where it is."""
-        keys = ("tracking/frames", "tracking/tracked_share", "jitter/torso", "error/mean_px",
-                "pck/0.10")  # fmt: skip
+        keys = ("tracking/frames", "tracking/tracked_share", "jitter/residual_torso",
+                "error/mean_px", "pck/0.10")  # fmt: skip
         rows = [
             ("model", self.params.get("model", "")),
             ("video", self.tags.get("video", "")),
@@ -174,17 +242,19 @@ class Run:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
+        cause: Exception | None = None
         try:
-            return Path(
-                mlflow.artifacts.download_artifacts(
-                    run_id=self.id, artifact_path=path, tracking_uri=self.uri
-                )
+            copy = mlflow.artifacts.download_artifacts(
+                run_id=self.id, artifact_path=path, tracking_uri=self.uri
             )
+            if Path(copy).is_file():
+                return Path(copy)
         except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
-                f"Were the files in {self.artifacts} moved or deleted?",
-            ) from error  # fmt: skip
+            cause = error
+        raise TrackingError(
+            f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
+            f"Were the files in {self.artifacts} moved or deleted?",
+        ) from cause  # fmt: skip
 
     def poses(self) -> PoseSequence:
         """The keypoints that the run extracted, all joints."""
@@ -234,69 +304,96 @@ class Store:
         again : bool
             It may have been created before, by a process that died; then that run is taken.
         """
-        from mlflow.entities import Dataset, DatasetInput, Param
+        from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 
         with self._answering():
             client = self._client
             experiment = self._experiment(record.experiment)
-            if again and record.run_id is None:
-                known = self._search(_tagged({_KEY: record.key}), 1)
-                record.run_id = known[0].info.run_id if known else None
+            if again:
+                record.run_id = self._begun(record)
+            tags = {_KEY: record.key, **record.tags}
             if record.run_id is None:
-                tags = {**record.tags, _KEY: record.key}
                 run = client.create_run(
-                    experiment, start_time=record.start_ms, tags=tags, run_name=record.name
-                )
+                    experiment, start_time=record.start_ms, tags=dict(_some(tags)[0]),
+                    run_name=record.name,
+                )  # fmt: skip
                 record.run_id = run.info.run_id
-            client.log_batch(
-                record.run_id, params=[Param(key, value) for key, value in record.params.items()]
-            )
+            for part in _some(tags)[1:]:
+                client.log_batch(record.run_id, tags=[RunTag(*pair) for pair in part])
+            for part in _some(record.params):
+                client.log_batch(record.run_id, params=[Param(*pair) for pair in part])
             source = json.dumps({"uri": record.dataset["source"]})
             dataset = Dataset(record.dataset["name"], record.dataset["digest"], "local", source)
             client.log_inputs(record.run_id, [DatasetInput(dataset)])
 
-    def finish(self, record: RunRecord, folder: Path, again: bool = False) -> Run:
-        """Log figures and files, and close the run; `again` when that may have been begun before.
+    def _begun(self, record: RunRecord) -> str | None:
+        """The run that another process has created for the record in this store, if it did."""
+        from mlflow.exceptions import MlflowException
+
+        if record.run_id is not None:
+            try:
+                run = self._client.get_run(record.run_id)
+            except MlflowException as error:
+                if error.error_code != _NO_SUCH:
+                    raise
+            else:
+                if run.data.tags.get(_KEY) == record.key:
+                    if run.info.lifecycle_stage == "deleted":
+                        raise Refused(
+                            f"run {record.name} ({record.run_id})", "was deleted in MLflow",
+                            "Restore it there",
+                        )  # fmt: skip
+                    return record.run_id
+        known = self._search(most=1, tags={_KEY: record.key})
+        return known[0].info.run_id if known else None
+
+    def finish(self, record: RunRecord, folder: Path) -> Run:
+        """Log figures and files, and close the run; also when that may have been begun before.
 
         In a sweep there is one run per job: it replaces older ones of the same fingerprint that
         did not finish and, when it did, those that did too. MLflow keeps them as deleted.
         """
         with self._answering():
-            from mlflow.entities import RunTag
-
             client, run_id = self._client, str(record.run_id)
             stamp = record.end_ms or record.start_ms
             self._log_metrics(run_id, record.metrics, record.steps, record.series, stamp)
-            # Tags once more: some are known only at the end.
-            client.log_batch(run_id, tags=[RunTag(k, v) for k, v in record.tags.items()])
+            self._log_tags(run_id, record.tags)  # once more: some are known only at the end
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
-            there = self._pictures(run_id) if again else set()
-            for table in sorted((folder / "artifacts" / "tables").glob("*.csv")):
-                # For MLflow's evaluation view, which lays tables of several runs side by side.
-                client.log_table(run_id, _read_table(table), f"tables/{table.stem}.json")
-            for picture in sorted((folder / "images").glob("*.png")):
-                if int(picture.stem) not in there:
-                    client.log_image(
-                        run_id, _read_image(picture), key="overlay", step=int(picture.stem),
-                        synchronous=True,
-                    )  # fmt: skip
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
             if record.job is not None:
                 self._replace_older(record, job_tags(record.job))
             return self.run(run_id)
 
-    def _pictures(self, run_id: str) -> set[int]:
-        """Steps of the pictures that are logged; their names say them."""
-        names = [file.path for file in self._client.list_artifacts(run_id, "images")]
-        steps = [re.search(r"[%+]step[%+](\d+)[%+]", name) for name in names]
-        return {int(step[1]) for step in steps if step}
+    def close(self, record: RunRecord, reason: str) -> None:
+        """End a run whose results are not to be had, as far as the store lets us."""
+        if record.run_id is None:
+            return
+        with contextlib.suppress(TrackingError), self._answering():
+            self._log_tags(record.run_id, {"error": reason})
+            status = "FAILED" if record.status == "FINISHED" else record.status
+            self._client.set_terminated(record.run_id, status=status, end_time=record.end_ms)
+
+    def answers(self) -> bool:
+        """Whether it works at this moment."""
+        try:
+            ask(self.uri)
+            with self._answering():
+                self._client.search_experiments(max_results=1)
+        except TrackingError:
+            return False
+        return True
 
     def _replace_older(self, record: RunRecord, same: dict[str, str]) -> None:
         replaced = {"FAILED", "KILLED"} | ({"FINISHED"} & {record.status})
-        for other in self._search(_tagged(same)):
-            if other.info.run_id != record.run_id and other.info.status in replaced:
+        for other in self._search(tags=same):
+            if other.info.run_id == record.run_id:
+                continue
+            if other.info.status in replaced:
                 self._client.delete_run(other.info.run_id)
+            elif other.info.status == "FINISHED":  # done by another process meanwhile
+                self._client.delete_run(record.run_id)
+                return
 
     def add(
         self,
@@ -306,15 +403,32 @@ class Store:
         series: dict[str, list[float]],
         tags: dict[str, str],
         folder: Path,
+        groups: Collection[str] = (),
     ) -> Run:
-        """Add figures and files to a run that is finished; the same names are replaced."""
-        with self._answering():
-            from mlflow.entities import RunTag
+        """Add figures and files to a run that is finished; the same names are replaced.
 
+        Metrics of `groups` (prefixes) that are not among the new ones become NaN, and files in
+        ``evaluation/`` that are not go: all that a run says is of one truth. MLflow deletes no
+        metrics (mlflow#2973); for a `Run`, NaN is none.
+        """
+        with self._answering():
+            before = self.run(run.id).metrics
+            gone = {k for k in before if k.partition("/")[0] in groups} - set(metrics)
+            metrics = {**dict.fromkeys(sorted(gone), float("nan")), **metrics}
             self._log_metrics(run.id, metrics, steps, series, int(time.time() * 1000))
-            self._client.log_batch(run.id, tags=[RunTag(k, v) for k, v in tags.items()])
+            self._log_tags(run.id, tags)
+            self._remove_others(run.id, folder, "evaluation")
             self._client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
+
+    def _remove_others(self, run_id: str, folder: Path, name: str) -> None:
+        """Remove artifacts in `name` that have no namesake in `folder`."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        for file in self._client.list_artifacts(run_id, name):
+            if not (folder / file.path).exists():
+                uri = self._client.get_run(run_id).info.artifact_uri
+                get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(file.path)
 
     def _log_metrics(
         self,
@@ -332,6 +446,12 @@ class Store:
             entries += [Metric(name, value, stamp, step) for step, value in pairs]
         for first in range(0, len(entries), _BATCH):
             self._client.log_batch(run_id, metrics=entries[first : first + _BATCH])
+
+    def _log_tags(self, run_id: str, tags: dict[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        for part in _some(tags):
+            self._client.log_batch(run_id, tags=[RunTag(*pair) for pair in part])
 
     def run(self, run_id: str) -> Run:
         """One run by its id, a unique beginning of it, or ``last``."""
@@ -370,26 +490,51 @@ class Store:
             More of MLflow's filter language, such as ``status = 'FINISHED'``.
         """
         with self._answering():
-            return [self._run(run) for run in self._search(_extractions(tags, condition), most)]
+            parts = [_EXTRACTIONS, condition]
+            found = self._search(" AND ".join(part for part in parts if part), most, tags)
+            return [self._run(run) for run in found]
 
     def page_of(
-        self, tags: dict[str, str], condition: str, size: int, token: str | None = None
+        self, tags: dict[str, str], words: str, condition: str, size: int, token: str | None = None
     ) -> tuple[list[Run], str | None]:
-        """One page of what `search` finds, and the token of the next; None after the last."""
-        with self._answering():
-            page = self._page(_extractions(tags, condition), size, token)
-            return [self._run(run) for run in page], page.token or None
+        """One page of the runs that `search` finds and a person means by `words`.
 
-    def _search(self, filter_string: str, most: int | None = None) -> list[Any]:
-        """The newest `most` runs, or all, page by page."""
+        Each word is a part of the run's name (model and video by default), a parameter such as
+        ``model.mode=stream``, or a tag such as ``participant=P01``.
+
+        Returns
+        -------
+        list of Run, str or None
+            The runs, and the token of the next page; None after the last.
+        """
+        parts = [_EXTRACTIONS, _tagged(tags), *map(_meant, words.split()), condition]
+        filter_string = " AND ".join(part for part in parts if part)
+        with self._answering():
+            while True:
+                page = self._page(filter_string, size, token)
+                runs = [run for run in map(self._run, page) if _is_meant(run, words, tags)]
+                token = page.token or None
+                if runs or token is None:
+                    return runs, token
+
+    def _search(
+        self,
+        filter_string: str = "",
+        most: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> list[Any]:
+        """The newest `most` runs that have all tags, or all such, page by page."""
+        tags = tags or {}
+        parts = [filter_string, _tagged(tags)]
+        filter_string = " AND ".join(part for part in parts if part)
         found: list[Any] = []
         token = None
         while True:
-            page = self._page(filter_string, min(1000, most - len(found)) if most else 1000, token)
-            found += page
+            page = self._page(filter_string, min(1000, most) if most else 1000, token)
+            found += [run for run in page if tags.items() <= run.data.tags.items()]
             token = page.token
             if not token or (most and len(found) >= most):
-                return found
+                return found[:most]
 
     def _page(self, filter_string: str, size: int, token: str | None) -> Any:
         client = self._client
@@ -403,9 +548,10 @@ class Store:
         artifacts = info.artifact_uri
         if artifacts.startswith("file:"):  # spaces and letters such as å are escaped in it
             artifacts = url2pathname(urlsplit(artifacts).path)
+        metrics = {name: v for name, v in data.metrics.items() if not math.isnan(v)}
         return Run(
-            info.run_id, info.run_name, info.status, dict(data.params), dict(data.tags),
-            dict(data.metrics), artifacts, info.experiment_id, self.uri,
+            info.run_id, printable(info.run_name), info.status, _texts(data.params),
+            _texts(data.tags), metrics, artifacts, info.experiment_id, self.uri,
             int(info.start_time or 0),
         )  # fmt: skip
 
@@ -425,7 +571,7 @@ class Store:
                 if known is None:
                     raise
         if known.lifecycle_stage == "deleted":
-            raise TrackingError(
+            raise Refused(
                 "tracking.experiment", f"{name!r} was deleted in MLflow",
                 "Restore it there, or choose another name",
             )  # fmt: skip
@@ -440,7 +586,20 @@ class Store:
         try:
             yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
+            if getattr(error, "error_code", None) in _REFUSALS:
+                raise Refused(self.uri, f"the MLflow store refuses it ({_line(error)})") from error
             raise _no_answer(self.uri, error) from error
+        except PosexpError:
+            raise
+        except Exception as error:
+            if is_server(self.uri):  # what it says is not what MLflow expects
+                raise _no_answer(self.uri, error) from error
+            raise
+
+
+def _texts(texts: dict[str, str]) -> dict[str, str]:
+    """What others may have logged, without what a terminal obeys."""
+    return {printable(key): printable(value) for key, value in texts.items()}
 
 
 def is_server(uri: str) -> bool:
@@ -451,7 +610,18 @@ def is_server(uri: str) -> bool:
 def uri_of(settings: TrackingSettings) -> str:
     """The tracking URI that the settings mean."""
     local = Path(settings.folder).expanduser() / "mlflow.db"
-    return _named_uri(settings) or f"sqlite:///{local.resolve()}"
+    return _named_uri(settings) or _sqlite(local)
+
+
+def _sqlite(path: Path) -> str:
+    """The URI of a database; in a plain one ``?`` begins options and ``%`` an escape."""
+    text = str(path.resolve())
+    if not {"?", "%"} & set(text):
+        return f"sqlite:///{text}"
+    from sqlalchemy import URL
+
+    # MLflow makes the folders that it reads from URIs that begin with sqlite:///, escapes and all.
+    return URL.create("sqlite+pysqlite", database=text).render_as_string()
 
 
 def _named_uri(settings: TrackingSettings) -> str | None:
@@ -476,7 +646,7 @@ def open_store(settings: TrackingSettings) -> Store:
         make_folder(folder)
         _create(folder)
     elif is_server(uri):
-        _ask(uri)
+        ask(uri)
     elif not uri.startswith(("sqlite:///", "postgresql", "mysql", "mssql")):
         raise ConfigError(
             "tracking.uri", f"expected http://..., https://... or sqlite:///..., got {uri!r}",
@@ -501,7 +671,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: bool = False) -> Run:
-    """Log a folder of results (run.json, artifacts/, images/) and remove it when it is in.
+    """Log a folder of results (run.json, artifacts/) and remove it when it is in.
 
     Parameters
     ----------
@@ -515,13 +685,12 @@ def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: boo
     Raises
     ------
     TrackingError
-        When the store stops answering; the folder is kept.
+        When the store stops answering, or refuses it (`Refused`); the folder is kept.
     """
-    again = again or record.run_id is None
-    if again:
+    if again or record.run_id is None:
         store.start(record, again=True)
         record.save(folder.path)
-    run = store.finish(record, folder.path, again)
+    run = store.finish(record, folder.path)
     folder.remove()
     return run
 
@@ -544,14 +713,14 @@ def ui_command(store: Store, port: int, host: str = "127.0.0.1") -> list[str]:
 
 def _create(folder: Path) -> None:
     """Make a local store: of processes that open a new database at once, all but one crash."""
-    from filelock import FileLock
-
     path, part = folder / "mlflow.db", folder / "mlflow.db.new"
-    with FileLock(folder / ".store.lock"):
+    if path.exists():
+        return
+    with locked(folder / ".store.lock"):
         if path.exists():
             return
         part.unlink(missing_ok=True)
-        store = Store(f"sqlite:///{part.resolve()}", folder)
+        store = Store(_sqlite(part), folder)
         try:
             with store._answering():
                 store._client.search_experiments(max_results=1)
@@ -561,13 +730,24 @@ def _create(folder: Path) -> None:
             raise TrackingError(path, error.problem, error.remedy) from error
 
 
-def _ask(uri: str) -> None:
+def ask(uri: str) -> None:
+    """Raise TrackingError unless an MLflow server answers, soon, as such."""
     import requests
 
+    if not is_server(uri):
+        return
+
     try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=5).raise_for_status()
+        with requests.get(f"{uri.rstrip('/')}/health", timeout=_SOON, stream=True) as answer:
+            answer.raise_for_status()
+            text = next(answer.iter_content(100), b"").decode("utf-8", "replace")
     except requests.RequestException as error:
         raise _no_answer(uri, error) from error
+    if text.strip() != "OK":
+        raise TrackingError(
+            uri, f"expected an MLflow server, which says OK when it is asked for /health, got "
+            f"{text[:40]!r}", "Check the address",
+        )  # fmt: skip
 
 
 def _no_answer(uri: str, error: Exception) -> TrackingError:
@@ -575,58 +755,72 @@ def _no_answer(uri: str, error: Exception) -> TrackingError:
 
     if is_server(uri):
         down = isinstance(error, requests.RequestException)
-        reason = "no answer" if down else str(error).splitlines()[0][:160]
+        reason = "no answer" if down else _line(error)
         return TrackingError(uri, f"the MLflow server does not work ({reason})", "Is it running?")
     return TrackingError(
-        uri, f"the MLflow store does not work ({str(error).splitlines()[0][:160]})",
+        uri, f"the MLflow store does not work ({_line(error)})",
         "Is its folder writable, with space left?",
     )  # fmt: skip
 
 
-def _extractions(tags: dict[str, str], condition: str) -> str:
-    """A filter for runs of extractions: others, such as comparisons, have no video."""
-    parts = ["tags.video LIKE '%'", _tagged(tags), condition]
-    return " AND ".join(part for part in parts if part)
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def words_condition(text: str) -> str:
-    """A condition for `Store.search`: what a person types to find runs.
+def _some(tags: dict[str, str]) -> list[list[tuple[str, str]]]:
+    """Tags or params in as many as MLflow takes at once; one part at least."""
+    pairs = list(tags.items())
+    return [pairs[first : first + _FEW] for first in range(0, len(pairs) or 1, _FEW)]
 
-    Each word is a part of the run's name (model and video by default), a parameter such as
-    ``model.mode=stream``, or a tag such as ``participant=P01``.
-    """
-    parts = []
-    for word in text.split():
-        key, equals, value = word.partition("=")
-        if equals and re.fullmatch(r"[\w.-]+", key):
-            kind = "params" if key.split(".")[0] in ("model", "keypoints", "overlay") else "tags"
-            parts.append(f"{kind}.`{key}` = '{_plain(value)}'")
-        else:
-            parts.append(f"attributes.run_name ILIKE '%{_plain(word)}%'")
-    return " AND ".join(parts)
+
+_EXTRACTIONS = "tags.video LIKE '%'"  # other runs, such as comparisons, have no video
+_KEYED = re.compile(r"([\w.-]+)=(.*)")
+
+
+def _meant(word: str) -> str:
+    """A condition of MLflow's filter language for a word that a person searches for."""
+    if keyed := _KEYED.fullmatch(word):
+        return _equals(f"{_kind(keyed[1])}.`{keyed[1]}`", keyed[2])
+    return f"attributes.run_name ILIKE '%{_masked(word)}%'"
+
+
+def _is_meant(run: Run, words: str, tags: dict[str, str]) -> bool:
+    """The same on a run, exactly."""
+    for word in words.split():
+        if keyed := _KEYED.fullmatch(word):
+            if getattr(run, _kind(keyed[1])).get(keyed[1]) != keyed[2]:
+                return False
+        elif word.lower() not in run.name.lower():
+            return False
+    return tags.items() <= run.tags.items()
+
+
+def _kind(key: str) -> str:
+    return "params" if key.split(".")[0] in ("model", "keypoints", "overlay") else "tags"
 
 
 def _tagged(tags: dict[str, str]) -> str:
-    return " AND ".join(f"tags.`{key}` = '{_plain(value)}'" for key, value in tags.items())
+    return " AND ".join(_equals(f"tags.`{key}`", value) for key, value in tags.items())
 
 
-def _plain(value: str) -> str:
-    """A value for a filter: MLflow has no way to write a quote in one."""
-    return value.replace("'", "").replace("\\", "")
+def _equals(what: str, value: str) -> str:
+    """A condition of MLflow's filter language, in which a quote or backslash cannot be escaped.
+
+    With such a value it may be true of others as well: who asks looks at what comes back.
+    """
+    for mark in "'\"":
+        if mark not in value and "\\" not in value:
+            return f"{what} = {mark}{value}{mark}"
+    return f"{what} LIKE '{_masked(value)}'"
+
+
+def _masked(value: str) -> str:
+    """A pattern in which any character may stand for what cannot be written."""
+    return re.sub(r"['\\]", "_", value)
 
 
 def _ascii(name: str) -> str:
     """A folder name for an experiment: MLflow's links break on anything but ASCII."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-
-
-def _read_table(path: Path) -> Any:
-    import pandas as pd
-
-    return pd.read_csv(path)
-
-
-def _read_image(path: Path) -> np.ndarray[Any, Any]:
-    import imageio.v3 as iio
-
-    return np.asarray(iio.imread(path))
+    text = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+    long = f"-{hashlib.sha256(name.encode()).hexdigest()[:16]}" if len(text) > 100 else ""
+    return text.lstrip(".")[:100] + long

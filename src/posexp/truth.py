@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from posexp.errors import TableError
 from posexp.poses import PoseSequence
-from posexp.skeleton import BLAZEPOSE33, common_joints
+from posexp.skeleton import BLAZEPOSE33, COCO17, common_joints
 
-_BOX_SHARE = 0.53
+_BOX_SHARE = 0.53  # of a box that a person fills; as in CrowdPose and xtcocotools
 SUFFIXES = (".parquet", ".json", ".csv")
 
 _FORMATS = (
@@ -40,7 +40,7 @@ class GroundTruth:
     timed : bool
         Whether ``poses.time`` is from the source. Formats without times get the frame number.
     area : (T,) float64 array, optional
-        px^2 of the person, when the source gives it (COCO).
+        px^2 of the person, when the source gives it (COCO: ``area``, or 0.53 of ``bbox``).
     """
 
     poses: PoseSequence
@@ -120,8 +120,9 @@ def align(
     seen, labels : PoseSequence
         Reduced to the truth's frames and the joints that both have.
     area : (F,) float64 array
-        px^2 of the person: the truth's, or 0.53 of the box around the labelled joints (the share
-        that is usual for keypoint data without outlines, as in CrowdPose and xtcocotools).
+        px^2 of the person, for OKS: the truth's, or 0.53 of the box around its labelled COCO
+        joints (around all, when it has none of these), the share that is usual for keypoint data
+        without outlines. It is the same whichever joints the sequence has.
     notes : list of str
         What a person should know, a line each.
 
@@ -153,7 +154,8 @@ def align(
         )  # fmt: skip
     rows = np.searchsorted(poses.frame, known.frame[chosen])
     seen = poses.select(joints).take(rows)
-    labels = known.select(joints).take(np.flatnonzero(chosen))
+    person = known.take(np.flatnonzero(chosen))
+    labels = person.select(joints)
     if truth.timed:
         _check_times(subject, seen, labels, poses)
     else:
@@ -165,7 +167,7 @@ def align(
             f"{subject}: labels {len(labels)} of {len(poses)} frames; only these are evaluated"
         )
     area = truth.area[chosen] if truth.area is not None else np.full(len(labels), np.nan)
-    return seen, labels, np.where(area > 0, area, _BOX_SHARE * _box_area(labels)), notes
+    return seen, labels, np.where(area > 0, area, _BOX_SHARE * _box_area(person)), notes
 
 
 def _check_times(
@@ -273,6 +275,7 @@ def _read_coco(path: Path, width: int, height: int) -> GroundTruth:
         files = [str(image.get("file_name", "")) for image in images]
         rows = {image["id"]: row for row, image in enumerate(images)}
         which = [rows[a["image_id"]] for a in labels]
+        area = np.array([_coco_area(a) for a in labels])
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise TableError(
             path.name, "expected COCO keypoints (images, annotations, categories with "
@@ -291,10 +294,15 @@ def _read_coco(path: Path, width: int, height: int) -> GroundTruth:
     image = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
     # 0 not labelled, 1 labelled but hidden, 2 labelled and visible.
     visibility = (points[..., 2] == 2).astype(float)
-    area = np.array([float(a.get("area") or np.nan) for a in labels])
     return _assemble(
         path, names, image, frames[which], width, height, visibility=visibility, area=area
     )
+
+
+def _coco_area(label: dict[str, Any]) -> float:
+    """Of the outline, as COCO's evaluation takes it, else by the box; NaN without both."""
+    *_, width, height = label.get("bbox") or (0, 0)
+    return float(label.get("area") or _BOX_SHARE * float(width) * float(height) or np.nan)
 
 
 def _assemble(
@@ -394,9 +402,11 @@ def _numbers(subject: str, table: pd.DataFrame) -> NDArray[np.float64]:
         raise TableError(subject, f"expected numbers in {table.columns[0]}, got {error}") from error
 
 
-def _box_area(poses: PoseSequence) -> NDArray[np.float64]:
-    """(F,) px^2 of the box around the labelled joints."""
-    image = poses.image.astype(float)
+def _box_area(person: PoseSequence) -> NDArray[np.float64]:
+    """(F,) px^2 of the box around the labelled COCO joints: more joints, no larger a person."""
+    image = person.image.astype(float)
+    coco = [i for i, joint in enumerate(person.skeleton.joints) if joint in COCO17.joints]
+    image = image[:, coco or slice(None)]
     known = np.isfinite(image)
     high = np.where(known, image, -np.inf).max(axis=1)
     low = np.where(known, image, np.inf).min(axis=1)

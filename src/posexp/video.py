@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from posexp import containers
 from posexp.errors import ConfigError, VideoError, check_range
+from posexp.files import flush
 
 if TYPE_CHECKING:
     import av
@@ -691,7 +692,9 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             container, self._container = self._container, None
             container.close()
+            flush(self._part)
             self._part.replace(self.path)
+            flush(self.path.parent)
         except (av.FFmpegError, OSError) as error:
             self.discard()
             raise writing_failed(self.path, error) from error

@@ -242,12 +242,12 @@ class CompareRuns(ipywidgets.VBox):
         with self._saying():
             store = tracking.open_store(self._settings)
             wanted = {"video.sha256": self.video.value} if self.video.value else {}
-            conditions = [tracking.words_condition(self.search.value)]
-            if self.status.value != "all":
-                conditions.append(f"status = '{self.status.value}'")
-            condition = " AND ".join(part for part in conditions if part)
+            status = self.status.value
+            condition = "" if status == "all" else f"status = '{status}'"
             tokens = list(before) or [None]
-            found, following = store.page_of(wanted, condition, _RUNS, tokens[-1])
+            found, following = store.page_of(
+                wanted, self.search.value, condition, _RUNS, tokens[-1]
+            )
             self._tokens = [*tokens, following]
             self.newer.disabled, self.older.disabled = len(tokens) == 1, following is None
             one = self.newer.disabled and self.older.disabled
@@ -351,7 +351,7 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     # Keys of one variant only are no difference between the others.
     differing = [k for k in keys if len({r.params[k] for r in runs if k in r.params}) > 1]
     figures = {
-        "tracking/tracked_share": "tracked", "jitter/torso": "jitter / torso",
+        "tracking/tracked_share": "tracked", "jitter/residual_torso": "jitter / torso",
         "error/mean_px": "error, px", "pck/0.10": "PCK@0.1",
     }  # fmt: skip
     rows = []

@@ -13,9 +13,10 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from posexp import job as jobs
+from posexp import replay
 from posexp.errors import PosexpError, printable
-from posexp.extraction import Report
 from posexp.job import Job
+from posexp.progress import Report
 from posexp.tracking import Run
 
 if TYPE_CHECKING:
@@ -139,7 +140,10 @@ def attempt(job: Job, report: Report | None = None) -> Outcome:
     settings = job.config.video
     try:
         source = VideoSource(job.video, settings.start, settings.stop)
-        run = jobs.perform(job, _loaded(job.config.model), source, report)
+        known = replay.find(job)
+        estimator = known or _loaded(job.config.model)
+        tags = {"posexp.replay_of": known.run.id} if known else None
+        run = jobs.perform(job, estimator, source, report, tags)
         return Outcome(job, "finished", run)
     except jobs.Elsewhere:
         return Outcome(job, "elsewhere")
@@ -178,7 +182,14 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
     if processors and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C ends a run
+    ended = False
+
+    def end(number: int, frame: Any) -> None:  # as Ctrl-C ends a run
+        nonlocal ended
+        ended = True  # whatever becomes of the exception
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     threading.Thread(target=_follow_parent, daemon=True).start()
     logger = logging.getLogger("posexp")
     logger.handlers, logger.propagate = [_Wire(connection)], False
@@ -192,7 +203,7 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
         while True:
             outcome = attempt(connection.recv(), report)
             connection.send(("done", outcome))
-            if outcome.last:
+            if outcome.last or ended:
                 return
 
 
@@ -224,5 +235,8 @@ def _died(job: Job, status: int) -> Outcome:
         "SIGTERM": "was ended (SIGTERM)",
     }.get(name, f"crashed ({name}): the file may be damaged")
     problem = f"{printable(job.video)}: the process that worked on it {why}"
-    jobs.recover(job.config.tracking, problem, job)
+    try:
+        jobs.recover(job.config.tracking, problem, job)
+    except (PosexpError, OSError) as error:  # the next start tries again
+        log.warning("%s", error)
     return Outcome(job, "failed", problem=problem)

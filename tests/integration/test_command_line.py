@@ -124,23 +124,22 @@ def test_the_overlay_has_every_frame_at_its_own_time_and_shows_the_skeleton(embe
 
 
 @pytest.mark.parametrize("model", ["lightning", "thunder"])
-def test_movenet_runs_through_the_same_command_line(
-    model, shared, tfhub_cache, thunder_cache, tmp_path
-):
+def test_movenet_runs_through_the_same_command_line(model, shared, published, tmp_path):
+    weights = published(model)
     video = tmp_path / "Utvalda för analys" / "clip (1), a=b.mp4"
     video.parent.mkdir()
     shutil.copy(shared / "clips" / "pose_1.mp4", video)
-    cache = tfhub_cache if model == "lightning" else thunder_cache
     result = posexp_command(
         f"model={model}", f"video={video.relative_to(tmp_path)}", "video.stop=1",
         "keypoints.joints=all", "overlay.height=240", "overlay.start_frame=5",
-        "overlay.stop_frame=20", "overlay.trail=10", cwd=tmp_path, TFHUB_CACHE_DIR=str(cache),
+        "overlay.stop_frame=20", "overlay.trail=10", cwd=tmp_path,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
     run = posexp.load("last", uri=f"sqlite:///{tmp_path}/mlruns/mlflow.db")
     assert run.params["model.input_size"] == {"lightning": "192", "thunder": "256"}[model]
     assert run.params["model.crop.torso_expansion"] == "1.9"
-    assert run.tags["weights.source"].startswith("https://tfhub.dev/google/movenet/")
+    assert run.tags["weights.source"] == weights.source
+    assert run.tags["weights.sha256"] == weights.sha256
     assert run.metrics["tracking/frames"] == 30
     assert "nose_x" in pd.read_csv(run.file("keypoints/keypoints.csv"))
     overlay = VideoSource(run.file("overlay/overlay.mp4"))

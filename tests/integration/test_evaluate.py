@@ -3,6 +3,7 @@
 import logging
 import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from clips import ffmpeg
 import posexp
 from posexp.__main__ import main
 from posexp.app import embedded_clip
-from posexp.evaluation import evaluate
+from posexp.evaluation import GROUPS, evaluate
 from posexp.poses import PoseSequence
 
 
@@ -61,6 +62,7 @@ def test_truth_that_comes_later_is_logged_to_the_same_run(command, place):
     assert f"{run.metrics['error/mean_px']:.2f} px" in out
     assert run.tags["truth"] == str(place / "labels (1).csv")
     assert run.metrics["frame_error/body_px"] > 0
+    assert run.tags["truth.first.sha256"] == run.tags["truth.sha256"]
     table = pd.read_csv(run.file("evaluation/joints.csv"))
     assert len(table) == 34 and table["joint"].iloc[-1] == "body"
     for name in ("worst_frames.png", "pck.csv", "calibration.csv"):
@@ -68,6 +70,43 @@ def test_truth_that_comes_later_is_logged_to_the_same_run(command, place):
     assert run.metrics["tracking/frames"] == 100  # what the run had is still there
     in_python = evaluate(run, place / "labels (1).csv").metrics()
     assert in_python["oks/ap"] == pytest.approx(run.metrics["oks/ap"])
+
+
+def test_a_second_truth_leaves_nothing_of_the_first(command, place):
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{place}/mlruns/mlflow.db"
+    write_truth(place / "all.csv")
+    assert command("truth=all.csv")[0] == 0
+    first = posexp.load("last", uri=uri)
+    assert first.file("evaluation/worst_frames.png").is_file()
+    labels = pd.read_csv(place / "all.csv")
+    labels.filter(regex="knee|ankle")[:40].to_csv(place / "legs.csv", index=False)
+    (place / "clip.mp4").rename(place / "elsewhere.mp4")  # so there are no worst frames
+    try:
+        assert command("truth=legs.csv")[0] == 0
+    finally:
+        (place / "elsewhere.mp4").rename(place / "clip.mp4")
+
+    second = posexp.load("last", uri=uri)
+    expected = evaluate(second, place / "legs.csv").metrics()
+    groups = GROUPS & {name.partition("/")[0] for name in first.metrics}
+    logged = {k: v for k, v in second.metrics.items() if k.partition("/")[0] in groups}
+    assert logged == pytest.approx({k: v for k, v in expected.items() if np.isfinite(v)})
+    assert "pck/0.10" in first.metrics and "pck/0.10" not in logged  # no torso in this truth
+    raw = MlflowClient(uri).get_run(second.id).data.metrics
+    assert np.isnan(raw["pck/0.10"])  # the UI says so too
+    assert not (Path(second.artifacts) / "evaluation/worst_frames.png").exists()
+    assert len(pd.read_csv(second.file("evaluation/joints.csv"))) == 5
+
+    # A curve that is logged cannot be taken back: the second has the name of its truth.
+    digest = second.tags["truth.sha256"]
+    client = MlflowClient(uri)
+    assert len(client.get_metric_history(second.id, f"frame_error/body_px-{digest[:8]}")) == 40
+    assert len(client.get_metric_history(second.id, "frame_error/body_px")) % 100 == 0
+    assert command("truth=all.csv")[0] == 0  # and back
+    back = posexp.load("last", uri=uri).metrics
+    assert back["pck/0.10"] == first.metrics["pck/0.10"]
 
 
 def test_the_video_may_have_gone(command, place):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -66,42 +65,38 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_sweep_killed_twice_and_without_its_server_ends_with_exactly_its_runs(
-    here: Path, tfhub_cache: Path, thunder_cache: Path
+    here: Path, movenet: None
 ) -> None:
     """12 clips, 3 variants: 36 finished runs and no others."""
-    cache = here / "tfhub"
-    for source in (tfhub_cache, thunder_cache):
-        shutil.copytree(source, cache, dirs_exist_ok=True)
     (here / "clips").mkdir()
     for index in range(12):
         make_clip(here / "clips" / f"c{index:02}.mp4", frames=8 + index)
     port = free_port()
     command = ["-m", "model=mlkit,lightning,thunder", "video=clips/", *SMALL, "launcher=joblib",
                "launcher.jobs=2", f"tracking.uri=http://127.0.0.1:{port}"]  # fmt: skip
-    environment = {"TFHUB_CACHE_DIR": str(cache)}
 
     def finished(store: Store) -> int:
         return sum(run.status == "FINISHED" for run in runs_of(store))
 
     with served(server_command(here, port), port, here) as uri:
         store = Store(uri, here / "mlruns")
-        killed = start(*command, cwd=here, **environment)
+        killed = start(*command, cwd=here)
         wait_for(lambda: finished(store) >= 5, killed)
         os.killpg(killed.pid, signal.SIGKILL)  # all of it, workers too
         killed.wait()
-        killed = start(*command, cwd=here, **environment)
+        killed = start(*command, cwd=here)
         wait_for(lambda: finished(store) >= 11, killed)
         killed.kill()  # the workers see that they are alone
         killed.wait()
         wait_for(lambda: nobody_left(here))
         before = finished(store)
-        orphaned = start(*command, cwd=here, **environment)
+        orphaned = start(*command, cwd=here)
         wait_for(lambda: finished(store) >= before + 3, orphaned)
     assert orphaned.wait(150) == 1  # the rest was computed, and waits
     waiting = len(list((here / "mlruns" / "pending").glob("*/run.json")))
     assert waiting > 0
     with served(server_command(here, port), port, here) as uri:
-        again = posexp_command(*command, cwd=here, **environment)
+        again = posexp_command(*command, cwd=here)
         assert again.returncode == 0, again.stdout + again.stderr
         runs = runs_of(Store(uri, here / "mlruns"))
         assert [run.status for run in runs] == ["FINISHED"] * 36
@@ -146,7 +141,7 @@ def failing_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     from mlflow import MlflowClient
 
     state = {"calls": 0, "fail_at": -1, "after": 0}
-    names = ("create_run", "log_batch", "log_inputs", "log_artifacts", "log_image",
+    names = ("create_run", "log_batch", "log_inputs", "log_artifacts",
              "set_terminated", "delete_run")  # fmt: skip
 
     def wrapped(original: Any) -> Any:
@@ -179,15 +174,18 @@ def test_logging_that_ends_at_any_call_is_completed_once(
     def content(run: posexp.Run) -> tuple[Any, ...]:
         client = store._client
         history = [len(client.get_metric_history(run.id, name)) for name in sorted(run.metrics)]
-        pictures = sorted(store._pictures(run.id))
+        pictures = [
+            name.partition("+timestamp")[0] + Path(name).suffix
+            for name in (file.path for file in client.list_artifacts(run.id, "images"))
+        ]
         inputs = len(client.get_run(run.id).inputs.dataset_inputs)
         params = {k: v for k, v in run.params.items() if not k.startswith("tracking")}
-        return run.status, params, history, pictures, inputs, len(run.poses())
+        return run.status, params, history, sorted(pictures), inputs, len(run.poses())
 
     expected = content(clean)
     assert expected[0] == "FINISHED" and expected[3]
     total = failing_client["calls"]
-    assert total >= 8
+    assert total >= 7
     for number in range(1, total + 1):
         for after in (0, 1) if number < 4 else (number % 2,):
             known = {run.id for run in runs_of(store)}

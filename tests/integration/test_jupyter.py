@@ -349,9 +349,7 @@ def test_runs_are_chosen_added_and_removed(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebooks_run_from_top_to_bottom(
-    path: Path, tmp_path: Path, tfhub_cache: Path
-) -> None:
+def test_the_notebooks_run_from_top_to_bottom(path: Path, tmp_path: Path, movenet: None) -> None:
     book = nbformat.read(path, as_version=4)
     for cell in book.cells:
         assert not cell.get("outputs") and not cell.get("execution_count"), "strip the outputs"

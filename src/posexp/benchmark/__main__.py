@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import shlex
@@ -32,7 +33,7 @@ How well does each variant see a person who rises from a chair? Rendered clips, 
   models    all that weights can be had for
   clips     names, embedded (those that come with the package, no drawing), or all
   folder    where clips are drawn, and kept for the next time; the user's cache
-  weights   a folder with model files under their published names, for machines without network
+  weights   a folder with movenet_singlepose_lightning_int8_v4.tflite, for lightning_int8
   report    a folder for benchmark.md and its figures
 
 Drawing needs numba (pip install numba) and takes minutes; what is there already is kept.
@@ -127,6 +128,7 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     import shutil
 
     from posexp import tracking
+    from posexp.benchmark.report import over_clips
     from posexp.pending import RunRecord
 
     store = tracking.open_store(settings)
@@ -140,8 +142,9 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
             tags={"posexp.sweep": sweep, "weights.source": source, "weights.sha256": digest},
             dataset={"name": "rendered benchmark", "digest": sweep, "source": "posexp.benchmark"},
         )
-        numbers = table.drop(columns=["frames"]).select_dtypes("number").mean().dropna()
-        record.metrics = {str(key): float(value) for key, value in numbers.items()}
+        names = table.drop(columns=["frames"]).select_dtypes("number").columns
+        numbers = over_clips(table, list(names)).loc[name]
+        record.metrics = {str(k): float(v) for k, v in numbers.items() if math.isfinite(v)}
         for _, row in table.iterrows():
             record.metrics[f"pck_0.10_by_clip/{row['clip']}"] = float(row["pck/0.10"])
         record.status, record.end_ms = "FINISHED", int(time.time() * 1000)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -34,9 +33,9 @@ VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
     "mlkit_lite_image": ("mlkit", {"complexity": "lite", "mode": "single_image"}),
     "mlkit_full": ("mlkit", {"complexity": "full"}),
     "mlkit_full_image": ("mlkit", {"complexity": "full", "mode": "single_image"}),
+    "mlkit_heavy": ("mlkit", {"complexity": "heavy"}),
+    "mlkit_heavy_image": ("mlkit", {"complexity": "heavy", "mode": "single_image"}),
 }  # fmt: skip
-
-_LITE = "pose_landmarker_lite.task"
 
 
 @dataclass
@@ -47,7 +46,8 @@ class Results:
     ----------
     table : DataFrame
         A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``fps`` (of
-        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation.
+        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation; infinite
+        where too little was returned for a median or a percentile.
     curves : dict
         Variant and clip to the PCK curve.
     weights : dict
@@ -78,7 +78,7 @@ def measure(
     clips, videos : sequences
         The clips and their files, with the truth beside them.
     weights : Path, optional
-        A folder with model files under their published names.
+        A folder with the files that `VARIANTS` names; the others are found as in any run.
     progress : bool
         Show a progress bar.
 
@@ -112,7 +112,7 @@ def measure(
 def _load(name: str, weights: Path | None) -> Estimator:
     model, options = VARIANTS[name]
     options = dict(options)
-    file = options.get("weights") or (_LITE if options.get("complexity") == "lite" else "")
+    file = options.get("weights", "")
     if file and weights is not None and (weights / file).is_file():
         options["weights"] = str(weights / file)
     elif "weights" in options:
@@ -131,6 +131,5 @@ def _one(estimator: Estimator, clip: Clip, video: Path) -> tuple[dict[str, Any],
     evaluation = evaluate(poses, truth)
     about = {key: getattr(clip, key) for key in ("factor", "level", "view", "camera")}
     speed = {"fps": len(poses) / wall, "cpu_ms": 1000 * cpu / len(poses), "frames": len(poses)}
-    metrics = evaluation.metrics()
-    metrics = {key: np.nan if np.isinf(value) else value for key, value in metrics.items()}
-    return {"clip": clip.name, **about, **speed, **metrics}, evaluation.pck_curve()
+    row = {"clip": clip.name, **about, **speed, **evaluation.metrics()}
+    return row, evaluation.pck_curve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
@@ -70,6 +71,17 @@ def find_weights(options: Options) -> ModelFile:
     if isinstance(options, MlkitOptions):
         return mlkit.find_weights(options)
     return movenet.find_weights(options)
+
+
+def runtime_of(options: Options, weights: ModelFile) -> str:
+    """The library that computes with a model file, and its version: each rounds in its own way."""
+    lite = weights.path.suffix == ".tflite"
+    package = "ai-edge-litert" if lite else "tensorflow"
+    package = "mediapipe" if isinstance(options, MlkitOptions) else package
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:  # a build of another name
+        return package
 
 
 def options_for(model: str, **options: object) -> Options:

@@ -15,8 +15,7 @@ from posexp.errors import ConfigError, ModelError, check_choice, check_range
 from posexp.poses import FramePose
 from posexp.skeleton import COCO17
 from posexp.video import Frame, Image, ahead, processors
-
-HANDLE = "https://tfhub.dev/google/movenet/singlepose/{}/4"
+from posexp.weights import tfjs
 
 Predict = Callable[[Image], NDArray[np.float32]]
 
@@ -30,7 +29,8 @@ class MoveNetOptions:
     name : {"thunder", "lightning"}
         The variant.
     weights : str, optional
-        TF Hub handle, SavedModel folder or .tflite file; the published handle by default.
+        TF Hub handle, SavedModel folder, .tflite file or TF.js model.json; the published ones by
+        default.
     input_size : int, optional
         Side of the model's input, px; the model's own when that is fixed.
     threads : int, optional
@@ -53,7 +53,7 @@ class MoveNetOptions:
 
 def find_weights(options: MoveNetOptions) -> weight_files.ModelFile:
     """The model file, downloaded if need be; ModelError when it cannot be had."""
-    return weight_files.movenet(options.weights or HANDLE.format(options.name))
+    return weight_files.movenet(options.name, options.weights)
 
 
 class MoveNet:
@@ -66,13 +66,14 @@ class MoveNet:
         self.name = options.name
         self.weights = find_weights(options)
         self._crop = options.crop
-        if self.weights.path.is_dir():
+        if self.weights.path.suffix != ".tflite":
             if options.threads is not None:
                 raise ConfigError(
                     "model.threads", f"expected a .tflite file as model.weights, got "
-                    f"{options.weights or 'a SavedModel'}", "Leave it out",
+                    f"{self.weights.source}", "Leave it out",
                 )  # fmt: skip
-            self._predict, fixed = _saved_model(self.weights)
+            of_file = _saved_model if self.weights.path.is_dir() else _graph_model
+            self._predict, fixed = of_file(self.weights)
         else:
             self._predict, fixed = _lite_model(self.weights, options.threads)
         if fixed and options.input_size not in (None, fixed):
@@ -121,9 +122,7 @@ def _saved_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
     if len(inputs) != 1 or len(outputs) != 1:
         raise _wrong_signature(file, f"{len(inputs)} inputs and {len(outputs)} outputs")
     (name, spec), (output, result) = inputs[0], outputs[0]
-    size = _square(file, spec.shape.as_list(), result.shape.as_list())
-    if spec.dtype != tf.int32:
-        raise _wrong_signature(file, f"input of type {spec.dtype.name}")
+    size = _size(file, spec, result)
 
     def predict(crop: Image) -> NDArray[np.float32]:
         image = tf.constant(crop.astype(np.int32)[None])
@@ -131,6 +130,27 @@ def _saved_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
 
     predict.model = model  # type: ignore[attr-defined]  # the function holds it only weakly
     return predict, size
+
+
+def _graph_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
+    """(predict, fixed input size or None) of a TF.js model with MoveNet's signature."""
+    import tensorflow as tf
+
+    function = tfjs.load(file.path)
+    size = _size(file, function.inputs[0], function.outputs[0])
+
+    def predict(crop: Image) -> NDArray[np.float32]:
+        return np.asarray(function(tf.constant(crop.astype(np.int32)[None])))[0, 0]
+
+    return predict, size
+
+
+def _size(file: weight_files.ModelFile, image: Any, result: Any) -> int | None:
+    """The side of the input of a TensorFlow function, checked with its type and its output."""
+    shapes = [None if of.shape.rank is None else of.shape.as_list() for of in (image, result)]
+    if image.dtype.name != "int32":
+        raise _wrong_signature(file, f"input of type {image.dtype.name}")
+    return _square(file, *(shape or [] for shape in shapes))
 
 
 def _lite_model(file: weight_files.ModelFile, threads: int | None) -> tuple[Predict, int | None]:
