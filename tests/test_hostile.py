@@ -60,7 +60,8 @@ def raw_video(path: Path, offset: int, value: bytes) -> Path:
 @pytest.mark.parametrize(
     ("size", "said"),
     [((65535, 65535), "no frame can be decoded"),  # FFmpeg's own limit
-     ((20000, 5000), "no frame can be decoded; .* beyond 36 megapixels")],
+     ((20000, 5000), "no frame can be decoded; .* beyond 36 megapixels"),
+     ((40000, 100), "at most 36 megapixels and 16384 px a side, got .* 40000x100")],
 )  # fmt: skip
 def test_a_header_that_claims_an_absurd_size_is_refused(tmp_path, size, said):
     clip = raw_video(tmp_path / "huge.avi", 4, struct.pack("<ii", *size))

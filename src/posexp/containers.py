@@ -19,9 +19,9 @@ FORMATS = (
 """What is read, by FFmpeg's names: whole videos and pictures. Playlists and scripts are not: they
 show other files and addresses, while a run's sha256 would be that of the list."""
 
-MOST_PIXELS = 8192 * 4352
+MOST_PIXELS, LONGEST_SIDE = 8192 * 4352, 16384
 """Of a frame: the largest that H.264, HEVC, VP9 and AV1 know at level 6.2. A header that claims
-more is damaged, or meant to fill the memory."""
+more is damaged, or meant to fill the memory. OpenCV ends at sides of 32766 px."""
 
 FREE_PIXELS, PIXELS_PER_BYTE = 1 << 30, 20_000
 """A file may show so many in all, 100 frames of 4K, and so many more for each of its bytes. Videos

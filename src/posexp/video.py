@@ -467,11 +467,13 @@ class VideoSource:
         aspect = _aspect(stream)
         self._aspect = aspect if 1 / STRETCH <= aspect <= STRETCH else SQUARE
         width, height = stream.codec_context.width, stream.codec_context.height
-        most = containers.MOST_PIXELS
-        if shown_width(width, max(self._aspect, SQUARE)) * height > most:
+        most, side = containers.MOST_PIXELS, containers.LONGEST_SIDE
+        widest = max(width, shown_width(width, self._aspect))
+        if widest * height > most or max(widest, height) > side:
             raise VideoError(
-                self.path, f"expected at most {most / 1e6:.0f} megapixels, got a header that says "
-                f"{width}x{height}", "Scale the video down, or copy it again",
+                self.path, f"expected at most {most / 1e6:.0f} megapixels and {side} px a side, "
+                f"got a header that says {width}x{height}",
+                "Scale the video down, or copy it again",
             )  # fmt: skip
         duration = 0.0
         if stream.duration:
