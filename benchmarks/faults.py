@@ -59,7 +59,7 @@ def damaged_files(folder: Path, count: int) -> None:
     print(f"mutated files tried             {count:6}   in {seconds:.0f} s")
     for label, how in (("decoded", "decoded"), ("clean errors", "error"),
                        ("other errors", "mistake"), ("crashes", "crash"),
-                       ("too slow", "too slow")):  # fmt: skip
+                       ("beyond 20 s or 1 GiB", "beyond"), ("too slow", "too slow")):  # fmt: skip
         print(f"    {label:<28}{ended[how]:6}")
 
 

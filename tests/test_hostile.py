@@ -12,15 +12,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import pytest
 import yaml
-from clips import make_clip
-from mutations import read_all, write_mutated
+from clips import ffmpeg, make_clip
+from mutations import FORMATS, read_all, write_mutated
 
 import posexp
 from posexp import comparison_report, config, tracking, widgets
@@ -29,6 +29,7 @@ from posexp.errors import PosexpError
 from posexp.poses import FramePose, PoseSequence
 from posexp.skeleton import COCO17
 from posexp.tracking import TrackingSettings
+from posexp.video import VideoSource
 
 HTML = "<img src=x onerror=alert(1)>"
 FILES = 300
@@ -59,12 +60,88 @@ def raw_video(path: Path, offset: int, value: bytes) -> Path:
 @pytest.mark.parametrize(
     ("size", "said"),
     [((65535, 65535), "no frame can be decoded"),  # FFmpeg's own limit
-     ((20000, 5000), "at most 67 megapixels, got .* 20000x5000")],
+     ((20000, 5000), "no frame can be decoded; .* beyond 36 megapixels"),
+     ((40000, 100), "at most 36 megapixels and 16384 px a side, got .* 40000x100")],
 )  # fmt: skip
 def test_a_header_that_claims_an_absurd_size_is_refused(tmp_path, size, said):
     clip = raw_video(tmp_path / "huge.avi", 4, struct.pack("<ii", *size))
     with pytest.raises(PosexpError, match=said):
         posexp.extract(clip)
+
+
+def read(path: Path) -> list[Any]:
+    return list(VideoSource(path).frames())
+
+
+LISTS = {
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{clip}\n#EXT-X-ENDLIST\n",
+    "list.ffconcat": "ffconcat version 1.0\nfile {clip}\n",
+    "list.mpd": '<?xml version="1.0"?><MPD><Period><AdaptationSet><Representation><BaseURL>{clip}'
+    "</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "list.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "list.txt": "{clip}\n",
+    "list.avs": 'FFVideoSource("{clip}")\n',
+}
+
+
+@pytest.mark.parametrize("suffix", ["", ".mp4"])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_other_files_is_not_a_video(tmp_path, monkeypatch, name, suffix):
+    """By its content, whatever it is called: the sha256 of the run would be that of the list."""
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "secret.ts", *FORMATS["ts"])
+    (tmp_path / (name + suffix)).write_text(LISTS[name].format(clip="secret.ts"))
+    with pytest.raises(PosexpError) as caught:
+        read(tmp_path / (name + suffix))
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+    said = "names other files" in str(caught.value)
+    assert said == (not name.endswith(("txt", "avs")))
+
+
+@pytest.mark.parametrize(
+    "name", ["concat:secret.ts|secret.ts", "subfile,,start,0,end,0,,:secret.ts"]
+)
+def test_a_protocol_is_the_name_of_a_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "secret.ts", *FORMATS["ts"])
+    with pytest.raises(PosexpError, match="found nothing there"):
+        read(Path(name))
+
+
+def test_a_pattern_is_the_name_of_one_picture(tmp_path):
+    for name, color in (("a001.png", "red"), ("a%03d.png", "blue")):
+        ffmpeg("-f", "lavfi", "-i", f"color={color}:size=64x48", "-frames:v", 1, "-update", 1,
+               tmp_path / "plain.png")  # fmt: skip
+        (tmp_path / "plain.png").rename(tmp_path / name)
+    (frame,) = read(tmp_path / "a%03d.png")
+    assert frame.rgb()[0, 0, 2] > 200
+
+
+def test_a_tiny_file_of_huge_pictures_is_given_up(tmp_path):
+    """A GIF of 12 bytes per frame, each of which is a whole 32-megapixel picture to a model."""
+    still = make_clip(tmp_path / "still.gif", "-vf", "drawbox=t=fill:color=black", frames=1)
+    head = bytearray(still.read_bytes()[: 13 + 3 * 256])
+    head[6:11] = struct.pack("<HHB", 8000, 4000, 0xF7)
+    frame = b"\x21\xf9\x04\0\4\0\0\0\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    bomb = tmp_path / "bomb.gif"
+    bomb.write_bytes(head + (frame + b"\2\2\x44\1\0") * 97 + b";")
+    count = 0
+    with pytest.raises(PosexpError, match=r"got more than 3\d frames of 8000x4000 in 3 kB"):
+        for _ in VideoSource(bomb).frames():
+            count += 1
+    assert count < 40
+
+
+def test_a_fragment_cannot_claim_more_samples_than_the_file_has_bytes(tmp_path):
+    """FFmpeg would make a table of 1.6 GB from 2 kB."""
+    clip = tmp_path / "bomb.mp4"
+    make_clip(clip, *FORMATS["mp4"], "-movflags", "frag_keyframe+empty_moov", frames=5)
+    assert len(read(clip)) == 5
+    data = bytearray(clip.read_bytes())
+    struct.pack_into(">II", data, data.index(b"trun") + 4, 1, 40_000_000)
+    clip.write_bytes(data)
+    with pytest.raises(PosexpError, match=r"got 40000000 samples in \d+ bytes"):
+        read(clip)
 
 
 def test_a_header_that_claims_1e9_frames_per_second_is_gone_through(tmp_path, monkeypatch):

@@ -236,6 +236,21 @@ def test_what_browsers_cannot_play_becomes_h264_with_the_same_times(server):
     assert media.url_of(video) == url and proxy.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("-vf", "interlace=lowpass=off", "-x264-params", "tff=1"),
+     ("-map", "0", "-map", "0", "-s:v:0", "64x48")],
+    ids=["interlaced", "two tracks"],
+)  # fmt: skip
+def test_what_a_browser_would_show_otherwise_is_converted(server, options):
+    video = server / "clip.mp4"
+    ffmpeg("-i", embedded_clip(), "-frames:v", "6", "-pix_fmt", "yuv420p", *options, video)
+    proxy = server / "notes å" / "mlruns" / "media" / media.url_of(video).rpartition("/")[2]
+    made, original = VideoSource(proxy), VideoSource(video)
+    assert (made.info.width, made.info.height) == (original.info.width, original.info.height)
+    assert original.remarks and not made.remarks
+
+
 def test_no_address_without_a_server_or_beyond_its_folder(server, tmp_path, monkeypatch):
     outside = tmp_path / "clip.mp4"
     ffmpeg("-i", embedded_clip(), "-frames:v", "5", outside)

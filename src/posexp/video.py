@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from posexp import containers
 from posexp.errors import ConfigError, VideoError, check_range
 from posexp.files import flush
 
@@ -31,20 +32,8 @@ Item = TypeVar("Item")
 Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
 
-FORMATS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "gif", "dv",
-    "rm", "wtv", "gxf", "swf", "dhav", "ivf", "obu", "h261", "h263", "h264", "hevc", "vvc", "m4v",
-    "mpegvideo", "vc1", "mjpeg", "yuv4mpegpipe", "av1", "apng", "jpeg_pipe", "png_pipe",
-    "bmp_pipe", "gif_pipe", "tiff_pipe", "webp_pipe", "j2k_pipe", "jpegxl_pipe",
-)  # fmt: skip
-"""What is read, by FFmpeg's names: whole videos and pictures. Playlists and scripts are not: they
-show other files and addresses, while a run's sha256 would be that of the list."""
-
 TIME_BASE = Fraction(1, 90_000)
 """Of the overlay; divides every usual frame rate and every camera's clock finely enough."""
-
-MOST_PIXELS = 1 << 26
-"""Of a frame: twice 8K. A header that claims more is damaged, or meant to fill the memory."""
 
 KEY_FRAME_EVERY = 15
 """Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
@@ -56,17 +45,6 @@ SQUARE = Fraction(1)
 
 _INTERLACED = "interlaced: the lines of each second field were drawn anew"
 _HDR = {16: "PQ", 18: "HLG"}  # of FFmpeg's AVColorTransferCharacteristic
-
-_OPTIONS = {
-    # Times that are missing (as in AVI) are not generated: with B-frames they come out of order.
-    "fflags": "-genpts", "format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file",
-    "max_pixels": str(MOST_PIXELS),
-}  # fmt: skip
-
-_PLAYLIST = re.compile(
-    rb"#EXTM3U|ffconcat|<\?xml|<MPD|<SmoothStreaming|<smil|v=0\s|\[(playlist|Reference)\]", re.I
-)
-_PATTERN = re.compile(r"%0?\d*d[^/]*\.\w+$")
 
 _PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
 _FULL_RANGE = 2  # of FFmpeg's AVColorRange
@@ -371,7 +349,8 @@ class VideoSource:
     ------
     VideoError
         When the file is missing or holds no video, and while streaming for frames that
-        change size, for times that go back, and when nothing decodes.
+        change size, for times that go back, for far more pixels than the file can hold, and
+        when nothing decodes.
     """
 
     path: Path
@@ -404,6 +383,7 @@ class VideoSource:
         """Stream the frames; memory does not depend on the length of the video."""
         self.warnings, self.decoded = [*self.remarks], 0
         last_time, yielded = float("-inf"), False
+        budget = containers.FREE_PIXELS + containers.PIXELS_PER_BYTE * self.path.stat().st_size
         with self._open() as container:
             origin: float | None = None
             for picture in self._progressive(self._pictures(container)):
@@ -411,7 +391,7 @@ class VideoSource:
                 origin = seconds if origin is None else origin
                 time = seconds - origin
                 frame = Frame(self.decoded, time, picture, self._turned, self._aspect)
-                self._check(frame, last_time - origin)
+                self._check(frame, last_time - origin, budget)
                 last_time = seconds
                 self.decoded += 1
                 if self.stop is not None and frame.time >= self.stop:
@@ -440,10 +420,13 @@ class VideoSource:
         if path.stat().st_size == 0:
             raise VideoError(path, "expected a video, got an empty file", "Copy it again")
         try:
+            containers.check_samples(path)
             # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
-            return av.open(f"file:{path}", metadata_errors="replace", options=_OPTIONS)
+            container = av.open(
+                f"file:{path}", metadata_errors="replace", options=containers.OPTIONS
+            )
         except (av.FFmpegError, OSError) as error:
-            if _is_playlist(path):
+            if containers.is_playlist(path):
                 raise VideoError(
                     path, "expected a video, got a list or pattern that names other files",
                     "Name the video itself",
@@ -452,6 +435,13 @@ class VideoSource:
                 path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
                 "If a player shows it, copy it again or convert it to mp4",
             ) from error  # fmt: skip
+        if container.format.name == "image2" and any(
+            track.codec_context and track.codec_context.name == "rawvideo"
+            for track in container.streams.video
+        ):  # for a plane .Y, FFmpeg reads .U and .V beside it
+            container.close()
+            raise VideoError(path, "expected a video, got a plane of a picture")
+        return container
 
     def _tracks(self, container: Any) -> list[Any]:
         """The video tracks, the one that is read first: as players choose, then the largest."""
@@ -477,10 +467,13 @@ class VideoSource:
         aspect = _aspect(stream)
         self._aspect = aspect if 1 / STRETCH <= aspect <= STRETCH else SQUARE
         width, height = stream.codec_context.width, stream.codec_context.height
-        if shown_width(width, max(self._aspect, SQUARE)) * height > MOST_PIXELS:
+        most, side = containers.MOST_PIXELS, containers.LONGEST_SIDE
+        widest = max(width, shown_width(width, self._aspect))
+        if widest * height > most or max(widest, height) > side:
             raise VideoError(
-                self.path, f"expected at most {MOST_PIXELS / 1e6:.0f} megapixels, got a header "
-                f"that says {width}x{height}", "Scale the video down, or copy it again",
+                self.path, f"expected at most {most / 1e6:.0f} megapixels and {side} px a side, "
+                f"got a header that says {width}x{height}",
+                "Scale the video down, or copy it again",
             )  # fmt: skip
         duration = 0.0
         if stream.duration:
@@ -493,7 +486,10 @@ class VideoSource:
         finally:
             self.warnings = []
         if first is None:
-            raise VideoError(self.path, "no frame can be decoded", "Copy it again from the camera")
+            size = "" if width else f"; its size is not said, or beyond {most / 1e6:.0f} megapixels"
+            raise VideoError(
+                self.path, f"no frame can be decoded{size}", "Copy it again from the camera"
+            )
         self._turned = _orientation(first)
         self.remarks = list(self._remark(tracks, first, aspect))
         frame = Frame(0, 0.0, first, self._turned, self._aspect)
@@ -524,7 +520,7 @@ class VideoSource:
         stream = self._tracks(container)[0]
         context = stream.codec_context
         stream.thread_type = "AUTO"
-        context.options = {"max_pixels": str(MOST_PIXELS)}
+        context.options = {"max_pixels": str(containers.MOST_PIXELS)}
         aspects = set()
         skipped = damaged = 0
         try:
@@ -618,8 +614,15 @@ class VideoSource:
             self.warnings.append(text)
         return 0.0 if origin is None else last + 1.0 / (self.info.fps or 25.0)
 
-    def _check(self, frame: Frame, last_time: float) -> None:
+    def _check(self, frame: Frame, last_time: float, budget: int) -> None:
         width, height = self.info.width, self.info.height
+        if (frame.index + 1) * width * height > budget:
+            raise VideoError(
+                self.path, f"expected a byte per {containers.PIXELS_PER_BYTE} pixels, got more "
+                f"than {frame.index} frames of {width}x{height} in "
+                f"{self.path.stat().st_size / 1000:.0f} kB",
+                f"Scale the video down, or set video.stop={frame.time:.2f}",
+            )  # fmt: skip
         if (frame.width, frame.height) != (width, height):
             raise VideoError(
                 self.path, f"the size changes at frame {frame.index} ({frame.time:.2f} s): "
@@ -750,16 +753,6 @@ def _announced(container: Any, track: Any) -> int:
     if "mp4" not in container.format.name or not track.frames:
         return int(track.frames)
     return min(track.frames, sum(not entry.is_discard for entry in track.index_entries))
-
-
-def _is_playlist(path: Path) -> bool:
-    """Whether FFmpeg would go from it to other files; only to say so, for none is read."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except OSError:
-        return False
-    return bool(_PLAYLIST.match(start) or _PATTERN.search(path.name))
 
 
 def _check_memory(error: Exception) -> None:
