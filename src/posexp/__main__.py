@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from posexp.errors import ConfigError, PosexpError
 
@@ -82,6 +82,19 @@ def command_line(
     arguments: Sequence[str] | None, help_text: str, dispatch: Callable[[list[str]], int]
 ) -> int:
     """Run a command with help, one-line errors and quiet C++ libraries; its exit status."""
+    with _streams() as output:
+        status = _run(arguments, help_text, dispatch)
+        output.flush()
+        problem = output.problem
+        if problem is None or isinstance(problem, BrokenPipeError):  # nobody wants to hear more
+            return status
+        print(f"posexp: stdout: could not be written ({problem.strerror})", file=sys.stderr)
+        return status or 1
+
+
+def _run(
+    arguments: Sequence[str] | None, help_text: str, dispatch: Callable[[list[str]], int]
+) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
         print(help_text, end="")
@@ -410,6 +423,65 @@ def _stop_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class _Output:
+    """A stream whose end does no harm: what nobody takes any more is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.problem is None:
+            try:
+                action()
+            except OSError as error:
+                self.problem = error
+                # What is left in its buffer goes there when Python ends.
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[_Output]:
+    """Output that takes any letter, and may be closed or full, before or meanwhile.
+
+    Yields
+    ------
+    _Output
+        stdout.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file that is opened, the database, say, becomes stderr
+            os.open(os.devnull, os.O_RDWR)
+    before = sys.stdout, sys.stderr
+    streams = [
+        _Output(stream or open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        for stream in before
+    ]
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    try:
+        yield streams[0]
+    finally:
+        streams[1].flush()
+        sys.stdout, sys.stderr = before
+
+
 class _Terminal(logging.Handler):
     """Warnings as lines like the errors', on whatever stderr is at the time."""
 
@@ -430,14 +502,15 @@ def _native_messages(shown: bool) -> Iterator[None]:
     terminal = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     before = sys.stderr
-    sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="replace")
+    own = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="backslashreplace")
+    sys.stderr = _Output(own)  # type: ignore[assignment]
     os.dup2(null, 2)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(terminal, 2)
-        sys.stderr.close()
+        own.close()
         sys.stderr = before
         os.close(null)
 
