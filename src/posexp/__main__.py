@@ -23,7 +23,8 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
   python -m posexp -m [key=a,b ...]    every variant on every video: a sweep, one run for each
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine only
-                                       (for others too: --host 0.0.0.0)
+                                       (for others too: --host 0.0.0.0, by this machine's
+                                       names and --allowed-hosts NAME,NAME; no password)
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
@@ -258,6 +259,7 @@ def _show_config(arguments: list[str]) -> int:
 def _ui(arguments: list[str]) -> int:
     arguments, host = _option(arguments, "--host", "127.0.0.1")
     arguments, text = _option(arguments, "--port", "5000")
+    arguments, allowed = _option(arguments, "--allowed-hosts", "")
     if not host:
         raise ConfigError("--host", "expected an address, got nothing", "0.0.0.0 is every one")
     if not text.isdecimal() or not 0 < int(text) < 65536:
@@ -279,8 +281,13 @@ def _ui(arguments: list[str]) -> int:
                 "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
             )
     page = store.page(settings.experiment, port)
-    if host not in ("127.0.0.1", "localhost"):
-        print(f"Without a password: who reaches {host}:{port} can read and delete all runs")
+    names = [*tracking.own_names(host), *filter(None, allowed.split(","))]
+    if names:
+        logging.getLogger("posexp").warning(
+            "there is no password: who reaches port %d of this machine can read and delete all runs"
+            "; from there it is %s (for other names: --allowed-hosts NAME,NAME)",
+            port, " or ".join(f"http://{name}:{port}" for name in names),
+        )  # fmt: skip
     print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
     # A light server: no job workers, no look-ups outside.
     environment = {
@@ -288,7 +295,7 @@ def _ui(arguments: list[str]) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    command = tracking.ui_command(store, port, host)
+    command = tracking.ui_command(store, port, host, names)
     os.execve(command[0], command, environment)
 
 

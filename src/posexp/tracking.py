@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ _ENVIRONMENT = {
 }
 
 _BATCH = 1000  # metrics that MLflow takes in one request
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _KEY = "posexp.key"  # of a run, known before MLflow has given it an id
 
 
@@ -538,14 +539,41 @@ def pending_folder(settings: TrackingSettings) -> Path:
     return Path(settings.folder).expanduser() / "pending"
 
 
-def ui_command(store: Store, port: int, host: str = "127.0.0.1") -> list[str]:
-    """The command that serves the UI of a store; by default to this machine only."""
+def own_names(host: str) -> list[str]:
+    """Names and addresses by which others reach a server on `host`; none when it is local."""
+    import socket
+
+    if host in _LOCAL:
+        return []
+    full = socket.getfqdn()
+    names = [socket.gethostname(), f"{socket.gethostname().partition('.')[0]}.local", full]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # nothing is sent: it chooses the way out
+        names.append(probe.getsockname()[0])
+    names.append(host)
+    return [n for n in dict.fromkeys(names) if n not in (*_LOCAL, "0.0.0.0", "::")]
+
+
+def ui_command(
+    store: Store, port: int, host: str = "127.0.0.1", names: Sequence[str] = ()
+) -> list[str]:
+    """The command that serves the UI of a store; by default to this machine only.
+
+    Parameters
+    ----------
+    names : sequence of str
+        By which browsers on other machines may ask for it. MLflow refuses others, since a page
+        from elsewhere could lead a browser here by a name of its own.
+    """
     import sys
 
+    known = [f"{name}{end}" for name in (*_LOCAL, *names) for end in ("", f":{port}")]
+    origins = [f"{scheme}://{name}" for name in known for scheme in ("http", "https")]
+    others = ["--allowed-hosts", ",".join(known), "--cors-allowed-origins", ",".join(origins)]
     return [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
         "--default-artifact-root", (store.folder.resolve() / "artifacts").as_uri(),
-        "--host", host, "--port", str(port), "--workers", "1",
+        "--host", host, "--port", str(port), "--workers", "1", *(others if names else ()),
     ]  # fmt: skip
 
 
