@@ -31,6 +31,9 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
                                        (weights=FILE in place of the logged ones)
   python -m posexp sync [key=value]    log results that are waiting for a server
+  python -m posexp media [clear]       what notebooks have linked or copied into mlruns/media for
+                                       the browser; clear removes it (a link keeps its video's
+                                       content on the disk when the video is deleted)
 
 Examples
   python -m posexp                                       the embedded clip and model, offline
@@ -172,6 +175,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _ui(arguments[1:])
     if command == "sync":
         return _sync(arguments[1:])
+    if command == "media":
+        return _media(arguments[1:])
     if command == "compare":
         return _compare(arguments[1:])
     if command == "evaluate":
@@ -323,6 +328,26 @@ def _sync(arguments: list[str]) -> int:
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
     if not (runs or recovered):
         print("Nothing is waiting to be logged")
+    return 0
+
+
+def _media(arguments: list[str]) -> int:
+    from posexp import media
+    from posexp.errors import printable
+
+    if arguments not in ([], ["clear"]):
+        raise ConfigError(" ".join(arguments), "expected clear or nothing", "Try: posexp media")
+    if arguments:
+        removed = media.tidy(everything=True)
+        print(f"Removed {len(removed)} links and copies from {media.FOLDER}")
+        return 0
+    found = media.kept()
+    for each in found:
+        said = "" if each.video and not each.gone else "   (its video has gone or changed)"
+        size = each.path.stat().st_size / 1e6
+        print(f"{size:8.1f} MB  {each.path.name}  {printable(each.video or '?')}{said}")
+    print(f"{len(found)} links and copies in {media.FOLDER}; `python -m posexp media clear` "
+          "removes them")  # fmt: skip
     return 0
 
 
