@@ -107,6 +107,15 @@ def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
     assert all(tmp_path in path.resolve().parents for path in written)
 
 
+def test_a_name_that_begins_with_a_tilde_is_nobodys_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PosexpError, match="found nothing there"):
+        posexp.extract("~noone.mp4")
+    make_clip(tmp_path / "~noone.mp4", frames=2)
+    run = posexp.run(["video=~noone.mp4", "tracking.folder=~runs", "overlay=none"])
+    assert run.metrics["tracking/frames"] == 2 and (tmp_path / "~runs" / "mlflow.db").is_file()
+
+
 def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:
     frames = [
         FramePose(i, i / 25, np.full((17, 2), 20.0 + shift) + np.arange(17)[:, None], np.ones(17))

@@ -18,6 +18,7 @@ from posexp.config import Config, load_config, logged_overrides
 from posexp.errors import ConfigError, TrackingError
 from posexp.estimators import is_published, load
 from posexp.extraction import progress_bar
+from posexp.files import at_home
 from posexp.poses import PoseSequence
 from posexp.tracking import Run
 from posexp.video import VideoSource
@@ -157,7 +158,7 @@ def rerun(
 
 def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, str]) -> Run:
     settings = config.video
-    video = Path(settings.path).expanduser() if settings.path else embedded_clip()
+    video = at_home(settings.path) if settings.path else embedded_clip()
     source = VideoSource(video, settings.start, settings.stop)
     estimator = load(config.model)
     content = job.content_of(source.path)

@@ -20,6 +20,7 @@ from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
 from posexp.estimators import find_weights
 from posexp.extraction import Report, progress_bar, watched
+from posexp.files import at_home
 from posexp.job import Content, Job, content_of, go_on_without, log_waiting, prepare, recover
 from posexp.launchers import launch
 from posexp.study import Clip, find_clips, sweep_of
@@ -111,7 +112,7 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     plan = _plan(overrides, progress)
     settings = plan.config.tracking
     answers = _answers(settings)
-    folder = Path(settings.folder).expanduser() / "sweeps"
+    folder = at_home(settings.folder) / "sweeps"
     recover(settings)
     done = _logged(settings, plan.name) if answers else {}
     missing = []

@@ -20,6 +20,7 @@ from posexp.errors import PosexpError, TrackingError, VideoError, printable
 from posexp.estimators import Estimator, runtime_of
 from posexp.evaluation import evaluate
 from posexp.extraction import PIPELINE, Extraction, Report, Sink
+from posexp.files import at_home
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames
 from posexp.pending import ResultFolder, RunRecord, job_tags
@@ -218,7 +219,7 @@ def go_on_without(settings: tracking.TrackingSettings, error: TrackingError) -> 
     """Say that results will wait for a server; raise `error` when it is no server's."""
     if not tracking.is_server(tracking.uri_of(settings)):
         raise error
-    tracking.make_folder(Path(settings.folder).expanduser())
+    tracking.make_folder(at_home(settings.folder))
     log.warning("%s; going on without it", error.problem)
 
 

@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 import numpy as np
 
 from posexp.errors import ConfigError, TrackingError, printable
+from posexp.files import at_home
 from posexp.pending import ResultFolder, RunRecord, job_tags
 from posexp.poses import PoseSequence
 
@@ -458,7 +459,7 @@ def is_server(uri: str) -> bool:
 
 def uri_of(settings: TrackingSettings) -> str:
     """The tracking URI that the settings mean."""
-    local = Path(settings.folder).expanduser() / "mlflow.db"
+    local = at_home(settings.folder) / "mlflow.db"
     return _named_uri(settings) or f"sqlite:///{local.resolve()}"
 
 
@@ -478,7 +479,7 @@ def open_store(settings: TrackingSettings) -> Store:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    folder = Path(settings.folder).expanduser()
+    folder = at_home(settings.folder)
     uri = uri_of(settings)
     if not _named_uri(settings):
         make_folder(folder)
@@ -536,7 +537,7 @@ def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: boo
 
 def pending_folder(settings: TrackingSettings) -> Path:
     """Where results wait on their way to MLflow; see `posexp.pending`."""
-    return Path(settings.folder).expanduser() / "pending"
+    return at_home(settings.folder) / "pending"
 
 
 def own_names(host: str) -> list[str]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posexp.errors import ConfigError, VideoError, check_range
+from posexp.files import at_home
 
 if TYPE_CHECKING:
     import av
@@ -322,7 +323,7 @@ class VideoSource:
     _turned: Orientation = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.path = Path(self.path).expanduser()
+        self.path = at_home(self.path)
         check_span(self.start, self.stop)
         with self._open() as container:
             self.info = self._read_info(container)
