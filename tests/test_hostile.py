@@ -11,6 +11,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,10 +21,12 @@ import pyarrow.parquet
 import pytest
 import yaml
 from clips import ffmpeg, make_clip
+from matplotlib.text import Text
 from mutations import FORMATS, read_all, write_mutated
+from sequences import standing
 
 import posexp
-from posexp import comparison_report, config, tracking, widgets
+from posexp import comparison_report, config, figures, tracking, widgets
 from posexp.batch import sweep
 from posexp.errors import PosexpError
 from posexp.poses import FramePose, PoseSequence
@@ -186,6 +189,15 @@ def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
     assert all(here in path.resolve().parents for path in links)
 
 
+def test_a_name_that_begins_with_a_tilde_is_nobodys_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PosexpError, match="found nothing there"):
+        posexp.extract("~noone.mp4")
+    make_clip(tmp_path / "~noone.mp4", frames=2)
+    run = posexp.run(["video=~noone.mp4", "tracking.folder=~runs", "overlay=none"])
+    assert run.metrics["tracking/frames"] == 2 and (tmp_path / "~runs" / "mlflow.db").is_file()
+
+
 def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:
     frames = [
         FramePose(i, i / 25, np.full((17, 2), 20.0 + shift) + np.arange(17)[:, None], np.ones(17))
@@ -208,6 +220,27 @@ def test_markup_in_names_and_metadata_is_shown_and_not_run(tmp_path):
     assert "&lt;img" in page and "<img src=x" not in page
     player = (Path(widgets.__file__).parent / "static" / "player.js").read_text(encoding="utf-8")
     assert "innerHTML" not in player and "insertAdjacentHTML" not in player
+
+
+TEX = "$\\frac{_{ $"
+
+
+def test_tex_in_names_is_written_as_it_is(tmp_path):
+    labels = f"{TEX}1", f"{TEX}2"
+    compared = posexp.compare(dict(zip(labels, map(standing, (30, 30)), strict=True)))
+    comparison_report.write_comparison(compared, tmp_path, TEX, [])
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 6
+    poses = replace(standing(30), model=TEX, confidence_meaning=TEX, source=f"{TEX}.mp4")
+    evaluation = posexp.evaluate(poses, standing(30))
+    for index, figure in enumerate((
+        figures.confidence_heatmap(poses), figures.trajectories(poses, 0.3),
+        figures.error_by_joint(evaluation), figures.error_over_time(evaluation),
+        figures.pck_curves({TEX: evaluation.pck_curve()}, TEX),
+        figures.calibration_curve(evaluation),
+    )):  # fmt: skip
+        figure.savefig(tmp_path / f"{index}.png", dpi=40)
+        written = [text for text in figure.findobj(Text) if TEX in text.get_text()]
+        assert not any(text.get_parse_math() for text in written)
 
 
 def table_of(path: Path) -> tuple[pd.DataFrame, dict[bytes, bytes]]:

@@ -165,7 +165,7 @@ def test_an_archive_cannot_write_outside_its_folder(server, cache, tmp_path):
                 info.size, info.type, info.linkname = 4, kind, "/etc/passwd"
                 archive.addfile(info, io.BytesIO(b"evil"))
         server.files[f"{path}?tf-hub-format=compressed"] = packed.getvalue()
-        with pytest.raises(ModelError, match="has no place in a model"):
+        with pytest.raises(ModelError, match=r"could not be downloaded|holds no saved_model"):
             weights.movenet("lightning", server.url + path)
     assert not kept(cache)
     assert not [*tmp_path.rglob("outside.txt"), *tmp_path.rglob("absolute.txt")]

@@ -11,6 +11,7 @@ from sequences import HEIGHT, WIDTH, standing
 
 import posexp
 from posexp import media
+from posexp.__main__ import main
 from posexp.app import embedded_clip
 from posexp.comparison import compare
 from posexp.errors import VideoError
@@ -217,9 +218,49 @@ def test_addresses_of_videos(server, tmp_path):
     inside.rename(outside)
     url = media.url_of(outside)
     assert url.startswith("/user/me/files/notes%20%C3%A5/mlruns/media/") and url.endswith(".mp4")
-    copy = next((server / "notes å" / "mlruns" / "media").iterdir())
+    copy = next((server / "notes å" / "mlruns" / "media").glob("*.mp4"))
     assert copy.read_bytes() == outside.read_bytes()
-    assert media.url_of(outside) == url and len(list(copy.parent.iterdir())) == 1
+    assert media.url_of(outside) == url and len(list(copy.parent.glob("*.mp4"))) == 1
+
+
+def test_links_and_copies_go_with_their_videos(server, tmp_path, capsys):
+    """A hard link keeps the content on the disk: a clip that is deleted must be gone for good."""
+    folder = server / "notes å" / "mlruns" / "media"
+    clips = [tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.avi", tmp_path / "d.mp4"]
+    for index, clip in enumerate(clips):
+        codec = "mpeg4" if clip.suffix == ".avi" else "copy"
+        ffmpeg("-i", embedded_clip(), "-frames:v", 5 + index, "-c:v", codec, clip)
+        media.url_of(clip)
+    assert len(list(folder.glob("[!.]*"))) == 4
+    assert clips[0].stat().st_nlink == 2
+    assert main(["media"]) == 0
+    shown = capsys.readouterr().out
+    assert all(str(clip) in shown for clip in clips) and "has gone" not in shown
+    clips[0].unlink()
+    clips[1].write_bytes(b"another")
+    clips[2].rename(tmp_path / "moved.avi")
+    assert main(["media"]) == 0
+    assert capsys.readouterr().out.count("its video has gone or changed") == 3
+    (folder / "0123456789abcdef.mp4").touch()  # of a version that took no note
+    media.url_of(clips[3])
+    assert [each.video for each in media.kept()] == [clips[3]]
+    assert len(list(folder.iterdir())) == 2  # and its note
+    (folder / ".0123.part").touch()
+    assert main(["media", "clear"]) == 0 and not list(folder.iterdir())
+    assert "Removed 1 links and copies" in capsys.readouterr().out
+    assert clips[3].stat().st_nlink == 1
+    assert main(["media", "clean"]) == 2
+
+
+def test_what_lies_below_a_hidden_folder_is_linked_or_told(server, monkeypatch):
+    hidden = server / ".data" / "clip.mp4"
+    hidden.parent.mkdir()
+    ffmpeg("-i", embedded_clip(), "-frames:v", "5", hidden)
+    assert "/notes%20%C3%A5/mlruns/media/" in media.url_of(hidden)
+    (server / ".secret").mkdir()
+    monkeypatch.chdir(server / ".secret")
+    with pytest.raises(VideoError, match="does not serve what lies below a hidden folder"):
+        media.url_of(hidden)
 
 
 def test_what_browsers_cannot_play_becomes_h264_with_the_same_times(server):

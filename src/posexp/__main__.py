@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from posexp.errors import ConfigError, ModelError, PosexpError, check_choice
 
@@ -23,7 +23,8 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp [key=value ...]     extract the poses of one video, log one MLflow run
   python -m posexp -m [key=a,b ...]    every variant on every video: a sweep, one run for each
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine only
-                                       (for others too: --host 0.0.0.0)
+                                       (for others too: --host 0.0.0.0, by this machine's
+                                       names and --allowed-hosts NAME,NAME; no password)
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
                                        (or runs=[id,id], or sweep=id)
@@ -31,6 +32,9 @@ posexp: what did each pose model see, how sure was it, and which should I use?
                                        (weights=FILE in place of the logged ones)
   python -m posexp sync [key=value]    log results that are waiting for a server
   python -m posexp weights             which models are here; get=thunder,heavy fetches ahead
+  python -m posexp media [clear]       what notebooks have linked or copied into mlruns/media for
+                                       the browser; clear removes it (a link keeps its video's
+                                       content on the disk when the video is deleted)
 
 Examples
   python -m posexp                                       the embedded clip and model, offline
@@ -84,6 +88,19 @@ def command_line(
     arguments: Sequence[str] | None, help_text: str, dispatch: Callable[[list[str]], int]
 ) -> int:
     """Run a command with help, one-line errors and quiet C++ libraries; its exit status."""
+    with _streams() as output:
+        status = _run(arguments, help_text, dispatch)
+        output.flush()
+        problem = output.problem
+        if problem is None or isinstance(problem, BrokenPipeError):  # nobody wants to hear more
+            return status
+        print(f"posexp: stdout: could not be written ({problem.strerror})", file=sys.stderr)
+        return status or 1
+
+
+def _run(
+    arguments: Sequence[str] | None, help_text: str, dispatch: Callable[[list[str]], int]
+) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
         print(help_text, end="")
@@ -162,6 +179,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _sync(arguments[1:])
     if command == "weights":
         return _weights(arguments[1:])
+    if command == "media":
+        return _media(arguments[1:])
     if command == "compare":
         return _compare(arguments[1:])
     if command == "evaluate":
@@ -253,6 +272,7 @@ def _show_config(arguments: list[str]) -> int:
 def _ui(arguments: list[str]) -> int:
     arguments, host = _option(arguments, "--host", "127.0.0.1")
     arguments, text = _option(arguments, "--port", "5000")
+    arguments, allowed = _option(arguments, "--allowed-hosts", "")
     if not host:
         raise ConfigError("--host", "expected an address, got nothing", "0.0.0.0 is every one")
     if not text.isdecimal() or not 0 < int(text) < 65536:
@@ -274,8 +294,13 @@ def _ui(arguments: list[str]) -> int:
                 "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
             )
     page = store.page(settings.experiment, port)
-    if host not in ("127.0.0.1", "localhost"):
-        print(f"Without a password: who reaches {host}:{port} can read and delete all runs")
+    names = [*tracking.own_names(host), *filter(None, allowed.split(","))]
+    if names:
+        logging.getLogger("posexp").warning(
+            "there is no password: who reaches port %d of this machine can read and delete all runs"
+            "; from there it is %s (for other names: --allowed-hosts NAME,NAME)",
+            port, " or ".join(f"http://{name}:{port}" for name in names),
+        )  # fmt: skip
     print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
     # A light server: no job workers, no look-ups outside.
     environment = {
@@ -283,7 +308,7 @@ def _ui(arguments: list[str]) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    command = tracking.ui_command(store, port, host)
+    command = tracking.ui_command(store, port, host, names)
     os.execve(command[0], command, environment)
 
 
@@ -339,6 +364,26 @@ def _weights(arguments: list[str]) -> int:
             f"{places}"
         )
     print(f"\nKept in   {cache_folder()}\nFetch     python -m posexp weights get=thunder,heavy")
+    return 0
+
+
+def _media(arguments: list[str]) -> int:
+    from posexp import media
+    from posexp.errors import printable
+
+    if arguments not in ([], ["clear"]):
+        raise ConfigError(" ".join(arguments), "expected clear or nothing", "Try: posexp media")
+    if arguments:
+        removed = media.tidy(everything=True)
+        print(f"Removed {len(removed)} links and copies from {media.FOLDER}")
+        return 0
+    found = media.kept()
+    for each in found:
+        said = "" if each.video and not each.gone else "   (its video has gone or changed)"
+        size = each.path.stat().st_size / 1e6
+        print(f"{size:8.1f} MB  {each.path.name}  {printable(each.video or '?')}{said}")
+    print(f"{len(found)} links and copies in {media.FOLDER}; `python -m posexp media clear` "
+          "removes them")  # fmt: skip
     return 0
 
 
@@ -454,6 +499,65 @@ def _stop_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class _Output:
+    """A stream whose end does no harm: what nobody takes any more is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.problem is None:
+            try:
+                action()
+            except OSError as error:
+                self.problem = error
+                # What is left in its buffer goes there when Python ends.
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[_Output]:
+    """Output that takes any letter, and may be closed or full, before or meanwhile.
+
+    Yields
+    ------
+    _Output
+        stdout.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file that is opened, the database, say, becomes stderr
+            os.open(os.devnull, os.O_RDWR)
+    before = sys.stdout, sys.stderr
+    streams = [
+        _Output(stream or open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        for stream in before
+    ]
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    try:
+        yield streams[0]
+    finally:
+        streams[1].flush()
+        sys.stdout, sys.stderr = before
+
+
 class _Terminal(logging.Handler):
     """Warnings as lines like the errors', on whatever stderr is at the time."""
 
@@ -474,14 +578,15 @@ def _native_messages(shown: bool) -> Iterator[None]:
     terminal = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     before = sys.stderr
-    sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="replace")
+    own = os.fdopen(terminal, "w", buffering=1, encoding=before.encoding, errors="backslashreplace")
+    sys.stderr = _Output(own)  # type: ignore[assignment]
     os.dup2(null, 2)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(terminal, 2)
-        sys.stderr.close()
+        own.close()
         sys.stderr = before
         os.close(null)
 

@@ -16,6 +16,7 @@ from posexp.comparison import Comparison, compare
 from posexp.comparison_report import disagreement_pictures, write_comparison
 from posexp.errors import ConfigError
 from posexp.evaluation import GROUPS, Evaluation, evaluate
+from posexp.files import at_home
 from posexp.overlay import WorstFrames
 from posexp.pending import RunRecord
 from posexp.poses import FramePose, PoseSequence
@@ -166,7 +167,7 @@ def _chosen_runs(
     if sweep is not None:
         found = store.search({"posexp.sweep": sweep})
     elif video is not None:
-        path = Path(video).expanduser()
+        path = at_home(video)
         if not path.is_file():
             raise ConfigError("video", f"expected a file, found none at {path}")
         found = store.search({"video.sha256": sha256_of(path)})

@@ -17,6 +17,7 @@ from posexp import job, tracking
 from posexp.config import Config, load_config, logged_overrides
 from posexp.errors import ConfigError, TrackingError
 from posexp.estimators import load
+from posexp.files import at_home
 from posexp.poses import PoseSequence
 from posexp.progress import progress_bar
 from posexp.tracking import Run
@@ -157,7 +158,7 @@ def rerun(
 
 def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, str]) -> Run:
     settings = config.video
-    video = Path(settings.path).expanduser() if settings.path else embedded_clip()
+    video = at_home(settings.path) if settings.path else embedded_clip()
     source = VideoSource(video, settings.start, settings.stop)
     estimator = load(config.model)
     content = job.content_of(source.path)

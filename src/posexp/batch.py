@@ -19,7 +19,7 @@ from posexp.app import embedded_clip
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
 from posexp.estimators import find_weights
-from posexp.files import whole
+from posexp.files import at_home, whole
 from posexp.job import (
     Content,
     Job,
@@ -122,7 +122,7 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     plan = _plan(overrides, progress)
     settings = plan.config.tracking
     answers = _answers(settings)
-    folder = Path(settings.folder).expanduser() / "sweeps"
+    folder = at_home(settings.folder) / "sweeps"
     recover(settings)
     done = (_logged(settings, plan.name) or {}) if answers else {}
     missing = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posexp.comparison import AGREEMENT, Comparison
-from posexp.figures import PALETTE, tidy
+from posexp.figures import PALETTE, as_written, tidy
 from posexp.kinematics import ANGLES
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def colors(comparison: Comparison) -> dict[str, str]:
     return {label: PALETTE[i % len(PALETTE)] for i, label in enumerate(comparison.labels)}
 
 
+@as_written
 def agreement(comparison: Comparison) -> Figure:
     """Share of body joints that two runs put within a threshold of each other."""
     figure, axes = _figure(7.5, 4.6)
@@ -39,6 +40,7 @@ def agreement(comparison: Comparison) -> Figure:
     return figure
 
 
+@as_written
 def distance_by_joint(comparison: Comparison) -> Figure:
     """Median distance between runs for each joint, with the 95th percentile as a thin line."""
     table = comparison.pairwise()
@@ -60,6 +62,7 @@ def distance_by_joint(comparison: Comparison) -> Figure:
     return figure
 
 
+@as_written
 def bland_altman(comparison: Comparison, first: str, second: str) -> Figure:
     """Difference against mean of knee, hip and trunk angle, with bias and limits of agreement."""
     from matplotlib.figure import Figure
@@ -90,6 +93,7 @@ def bland_altman(comparison: Comparison, first: str, second: str) -> Figure:
     return figure
 
 
+@as_written
 def angles_over_time(comparison: Comparison) -> Figure:
     """Knee, hip and trunk angles of every run over time."""
     from matplotlib.figure import Figure
@@ -108,6 +112,7 @@ def angles_over_time(comparison: Comparison) -> Figure:
     return figure
 
 
+@as_written
 def disagreement(comparison: Comparison) -> Figure:
     """Distance between the two runs furthest apart over time; marks where they disagree most."""
     figure, axes = _figure(11, 3.2)
@@ -123,6 +128,7 @@ def disagreement(comparison: Comparison) -> Figure:
     return figure
 
 
+@as_written
 def confidence(comparison: Comparison) -> Figure:
     """Confidence of each joint, a panel per run; the panels do not compare with each other."""
     from matplotlib.figure import Figure

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,28 @@ if TYPE_CHECKING:
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a800")
 _STYLES = ("-", "--", "-.", ":")
 
+Draw = TypeVar("Draw", bound=Callable[..., Any])
+
+
+def as_written(draw: Draw) -> Draw:
+    """Have every text of a figure shown as it is: names of files may hold TeX's $, _ and {."""
+
+    @functools.wraps(draw)
+    def drawn(*values: Any, **named: Any) -> Figure:
+        from matplotlib.text import Text
+
+        figure: Figure = draw(*values, **named)
+        for text in figure.findobj(Text):
+            text.set_parse_math(False)
+        return figure
+
+    return drawn  # type: ignore[return-value]
+
+
 _TITLES = {name.split("_")[1]: name.split("_")[1].capitalize() for name in BODY}
 
 
+@as_written
 def confidence_heatmap(poses: PoseSequence) -> Figure:
     """Joints by time, the confidence as colour (0..1)."""
     from matplotlib.figure import Figure
@@ -45,6 +65,7 @@ def confidence_heatmap(poses: PoseSequence) -> Figure:
     return figure
 
 
+@as_written
 def trajectories(poses: PoseSequence, threshold: float) -> Figure:
     """X and y (px) of the body joints over time; dotted below the confidence threshold."""
     from matplotlib.figure import Figure
@@ -75,6 +96,7 @@ def trajectories(poses: PoseSequence, threshold: float) -> Figure:
     return figure
 
 
+@as_written
 def error_by_joint(evaluation: Evaluation) -> Figure:
     """A box per joint: distance to the truth, px; whiskers from the 5th to the 95th percentile."""
     from matplotlib.figure import Figure
@@ -105,6 +127,7 @@ def error_by_joint(evaluation: Evaluation) -> Figure:
     return figure
 
 
+@as_written
 def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Share of correct keypoints against the threshold, a curve per label.
 
@@ -132,6 +155,7 @@ def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     return figure
 
 
+@as_written
 def error_over_time(evaluation: Evaluation) -> Figure:
     """Mean error of arms, torso and legs in each frame, px; a mark where joints are missing."""
     from matplotlib.figure import Figure
@@ -160,6 +184,7 @@ def error_over_time(evaluation: Evaluation) -> Figure:
     return figure
 
 
+@as_written
 def calibration_curve(evaluation: Evaluation) -> Figure:
     """Mean error and share of correct keypoints against the confidence, in ten equal bins."""
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from posexp.errors import PosexpError, TrackingError, VideoError, printable
 from posexp.estimators import Estimator, runtime_of
 from posexp.evaluation import evaluate
 from posexp.extraction import PIPELINE, Extraction, Sink
-from posexp.files import sweep_up, whole
+from posexp.files import at_home, sweep_up, whole
 from posexp.journal import FILE, Journal, read_journal
 from posexp.overlay import KeyFrames, OverlayVideo, WorstFrames, save_picture
 from posexp.pending import ResultFolder, RunRecord, job_tags
@@ -182,7 +182,7 @@ def recover(settings: tracking.TrackingSettings, reason: str = "", job: Job | No
         How many there were.
     """
     only = (job.sweep or "", job.fingerprint) if job else None
-    folder = Path(settings.folder).expanduser()
+    folder = at_home(settings.folder)
     for place in (folder, folder / "sweeps"):
         sweep_up(place)
     dead = pending.found(tracking.pending_folder(settings), running=True, job=only)
@@ -296,7 +296,7 @@ def go_on_without(settings: tracking.TrackingSettings, error: TrackingError) -> 
     """Say that results will wait for a server; raise `error` when it is no server's."""
     if isinstance(error, tracking.Refused) or not tracking.is_server(tracking.uri_of(settings)):
         raise error
-    tracking.make_folder(Path(settings.folder).expanduser())
+    tracking.make_folder(at_home(settings.folder))
     log.warning("%s; going on without it", error.problem)
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from posexp.errors import ConfigError, PosexpError, TrackingError, printable
-from posexp.files import whole
+from posexp.files import at_home, whole
 from posexp.pending import ResultFolder, RunRecord, job_tags, locked
 from posexp.poses import PoseSequence
 
@@ -40,6 +40,7 @@ _ENVIRONMENT = {
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
 _SOON = 5.0  # s for a server to say that it is there
 _LONGEST = 500  # characters of a name
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _KEY = "posexp.key"  # of a run, known before MLflow has given it an id
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
 _REFUSALS = (_NO_SUCH, "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE")
@@ -609,7 +610,7 @@ def is_server(uri: str) -> bool:
 
 def uri_of(settings: TrackingSettings) -> str:
     """The tracking URI that the settings mean."""
-    local = Path(settings.folder).expanduser() / "mlflow.db"
+    local = at_home(settings.folder) / "mlflow.db"
     return _named_uri(settings) or _sqlite(local)
 
 
@@ -640,7 +641,7 @@ def open_store(settings: TrackingSettings) -> Store:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    folder = Path(settings.folder).expanduser()
+    folder = at_home(settings.folder)
     uri = uri_of(settings)
     if not _named_uri(settings):
         make_folder(folder)
@@ -697,17 +698,44 @@ def log_record(store: Store, folder: ResultFolder, record: RunRecord, again: boo
 
 def pending_folder(settings: TrackingSettings) -> Path:
     """Where results wait on their way to MLflow; see `posexp.pending`."""
-    return Path(settings.folder).expanduser() / "pending"
+    return at_home(settings.folder) / "pending"
 
 
-def ui_command(store: Store, port: int, host: str = "127.0.0.1") -> list[str]:
-    """The command that serves the UI of a store; by default to this machine only."""
+def own_names(host: str) -> list[str]:
+    """Names and addresses by which others reach a server on `host`; none when it is local."""
+    import socket
+
+    if host in _LOCAL:
+        return []
+    full = socket.getfqdn()
+    names = [socket.gethostname(), f"{socket.gethostname().partition('.')[0]}.local", full]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # nothing is sent: it chooses the way out
+        names.append(probe.getsockname()[0])
+    names.append(host)
+    return [n for n in dict.fromkeys(names) if n not in (*_LOCAL, "0.0.0.0", "::")]
+
+
+def ui_command(
+    store: Store, port: int, host: str = "127.0.0.1", names: Sequence[str] = ()
+) -> list[str]:
+    """The command that serves the UI of a store; by default to this machine only.
+
+    Parameters
+    ----------
+    names : sequence of str
+        By which browsers on other machines may ask for it. MLflow refuses others, since a page
+        from elsewhere could lead a browser here by a name of its own.
+    """
     import sys
 
+    known = [f"{name}{end}" for name in (*_LOCAL, *names) for end in ("", f":{port}")]
+    origins = [f"{scheme}://{name}" for name in known for scheme in ("http", "https")]
+    others = ["--allowed-hosts", ",".join(known), "--cors-allowed-origins", ",".join(origins)]
     return [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
         "--default-artifact-root", (store.folder.resolve() / "artifacts").as_uri(),
-        "--host", host, "--port", str(port), "--workers", "1",
+        "--host", host, "--port", str(port), "--workers", "1", *(others if names else ()),
     ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from posexp import containers
 from posexp.errors import ConfigError, VideoError, check_range
-from posexp.files import flush
+from posexp.files import at_home, flush
 
 if TYPE_CHECKING:
     import av
@@ -364,7 +364,7 @@ class VideoSource:
     _aspect: Fraction = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.path = Path(self.path).expanduser()
+        self.path = at_home(self.path)
         check_span(self.start, self.stop)
         with self._open() as container:
             self.info = self._read_info(container)

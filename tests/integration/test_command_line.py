@@ -1,7 +1,9 @@
 """The command line as a researcher uses it: real models, real clips, a real store."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -226,3 +228,33 @@ def test_a_batch_says_what_failed_and_why(tmp_path):
     table = pd.read_csv(next((tmp_path / "mlruns" / "sweeps").glob("*.csv")))
     assert table["status"].tolist() == ["failed", "finished"]
     assert table["frames"][1] == 10
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("--help > /dev/full", 1, "posexp: stdout: could not be written (No space left on device)"),
+        ("--help | head -1", 0, ""),
+        ("--help >&-", 0, ""),
+        ("--cfg > /dev/full 2> /dev/full", 1, ""),
+        ("modle=x 2>&-", 2, ""),
+        ("modle=x 2> /dev/full", 2, ""),
+        ("video=på.mp4", 1, "posexp: p\\xe5.mp4: expected a video file"),
+        ("--cfg video=på.mp4 | grep -c 'p.xe5.mp4' > /dev/null", 0, ""),
+        ("video=a.mp4 video.stop=0.2 >&- 2>&- <&-", 0, ""),
+        ("video=a.mp4 video.stop=0.2 2> /dev/full > /dev/full", 1, ""),
+        ("video=a.mp4 video.stop=0.2 2>&1 | head -0", 0, ""),
+    ],
+)
+def test_output_that_is_closed_full_or_ascii_costs_nothing(command, status, said, tmp_path):
+    shutil.copy(embedded_clip(), tmp_path / "a.mp4")
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m posexp {command}"], cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": "1"},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == status
+    assert result.stderr.count("\n") == bool(said) and result.stderr.startswith(said)
+    if "a.mp4" in command:
+        uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+        assert posexp.load("last", uri).metrics["tracking/frames"] == 10

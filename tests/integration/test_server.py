@@ -1,11 +1,14 @@
 """A real MLflow server, and its UI in a real browser."""
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from conftest import free_port, posexp_command
 
 import posexp
+from posexp import tracking
 
 
 @contextlib.contextmanager
@@ -110,3 +114,36 @@ def test_the_ui_shows_the_run_its_charts_its_overlay_and_its_pictures(local_stor
         )
         assert moved >= 1.01
         page.close()
+
+
+def asked(address: str, host: str, origin: str | None = None) -> int:
+    """The status of a search as a browser sends it, by this name of the server."""
+    body = json.dumps({"experiment_ids": ["1"]}).encode()
+    headers = {"Host": host, "Content-Type": "application/json"}
+    headers |= {"Origin": origin} if origin else {}
+    request = urllib.request.Request(
+        f"{address}/ajax-api/2.0/mlflow/runs/search", body, headers, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+
+
+def test_the_ui_for_others_answers_to_this_machines_names_and_says_that_it_has_no_password(
+    local_store,
+):
+    port, name = free_port(), socket.gethostname()
+    command = [sys.executable, "-m", "posexp", "ui", "--host", "0.0.0.0", "--port", str(port),
+               "--allowed-hosts", "runs.example.org"]  # fmt: skip
+    with served(command, port, local_store) as address:
+        for host in (f"{name}:{port}", f"{name}.local:{port}", "runs.example.org", "localhost",
+                     f"127.0.0.1:{port}", *tracking.own_names("0.0.0.0")):  # fmt: skip
+            assert asked(address, host) == 200, host
+            assert asked(address, host, f"http://{host}") == 200, host
+        assert asked(address, "runs.example.org", "https://runs.example.org") == 200
+        assert asked(address, "evil.example.com") == 403  # DNS rebinding
+        assert asked(address, f"{name}:{port}", "http://evil.example.com") == 403
+    said = (local_store / "server.log").read_text()
+    assert "posexp: there is no password" in said and f"http://{name}:{port}" in said

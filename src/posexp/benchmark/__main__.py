@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from posexp.__main__ import command_line, own_keys
 from posexp.errors import ConfigError
+from posexp.files import at_home
 
 if TYPE_CHECKING:
     from posexp.benchmark.grid import Clip
@@ -83,7 +84,7 @@ def _run(arguments: list[str]) -> int:
     settings = load_config(others)[0].tracking
     models = _names(own["models"])
     models = list(VARIANTS) if models == ["all"] else models
-    weights = Path(own["weights"]).expanduser() if own["weights"] else None
+    weights = at_home(own["weights"]) if own["weights"] else None
     if weights is not None and not weights.is_dir():
         raise ConfigError("weights", f"expected a folder with model files, got {weights}")
     clips, videos = _clips(_names(own["clips"]), own["folder"], _seed(own["seed"]))
@@ -91,9 +92,7 @@ def _run(arguments: list[str]) -> int:
     if results.table.empty:
         raise ConfigError("models", "none of them could be run", "See the lines above")
     command = "python -m posexp.benchmark run " + " ".join(map(_quoted, arguments))
-    report = write_report(
-        results, Path(str(own["report"])).expanduser(), command.strip(), _machine()
-    )
+    report = write_report(results, at_home(str(own["report"])), command.strip(), _machine())
     print("\n" + summary(results.table, list(results.weights)))
     _log(results, report, settings)
     print(f"\nReport    {report}")
@@ -171,7 +170,7 @@ def _seed(text: str | None) -> int:
 def _folder(text: str | None) -> Path:
     from posexp.weights import cache_folder
 
-    return Path(text).expanduser() if text else cache_folder() / "benchmark"
+    return at_home(text) if text else cache_folder() / "benchmark"
 
 
 def _quoted(argument: str) -> str:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from posexp.errors import ModelError
+from posexp.files import at_home
 from posexp.weights import tfjs
 from posexp.weights.bundles import import_mediapipe
 from posexp.weights.downloads import alone, cache_folder
@@ -115,7 +116,7 @@ def _is_url(weights: str) -> bool:
 
 
 def _existing(weights: str, expected: str) -> Path:
-    path = Path(weights).expanduser()
+    path = at_home(weights)
     if not path.exists():
         raise ModelError(path, f"expected {expected}, found nothing there", "Check model.weights")
     return path.resolve()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posexp.errors import ModelError
+from posexp.files import at_home
 from posexp.weights import bundles, downloads
 from posexp.weights.downloads import cache_folder
 
@@ -77,7 +78,7 @@ class Hub:
 
     @property
     def _cache(self) -> Path:
-        return Path(os.environ.get("TFHUB_CACHE_DIR") or cache_folder() / "tfhub").expanduser()
+        return at_home(os.environ.get("TFHUB_CACHE_DIR") or cache_folder() / "tfhub")
 
     @property
     def folder(self) -> Path:
