@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -12,10 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 from clips import make_clip
+from conftest import free_port
 
-from posexp import batch, tracking
+from posexp import batch, pending, tracking
+from posexp.__main__ import main
 from posexp.batch import sweep
 from posexp.errors import ConfigError, ModelError
+from posexp.pending import RunRecord
 from posexp.tracking import TrackingSettings
 
 SMALL = ("overlay=none",)
@@ -213,3 +217,38 @@ def test_joblib_runs_clips_at_once_each_on_its_own_processors(here, monkeypatch)
     if len(os.sched_getaffinity(0)) > 1:
         assert len(seen) == 2 and not seen[0] & seen[1]
         assert seen[0] | seen[1] == os.sched_getaffinity(0)
+
+
+def test_a_sweep_whose_name_has_quotes_does_each_job_once(here):
+    make_clip(here / "c.mp4", frames=4)
+    for name in ("Anna's pilot", "both ' and \" \\"):
+        command = ["video=c.mp4", "model=mlkit", f"tracking.sweep={name}", *SMALL]
+        assert statuses(sweep(command)) == ["finished"]
+        assert statuses(sweep(command)) == ["done before"]
+    assert len(all_runs(here)) == 2
+
+
+def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(here, capsys):
+    """The store is down: one job is under way elsewhere, of another the results wait."""
+    (here / "clips").mkdir()
+    for index, name in enumerate("ab"):
+        make_clip(here / "clips" / f"{name}.mp4", frames=4 + index)
+    down = f"tracking.uri=http://127.0.0.1:{free_port()}"
+    command = ["video=clips/", "model=mlkit", "tracking.sweep=s", down, *SMALL]
+    first = sweep(command)
+    assert statuses(first) == ["waiting"] * 2 and len(first.failed) == 2
+    full = "video,model,status,run\nclips/a.mp4,mlkit,finished,1\n"
+    first.path.write_text(full)  # as it was when the store was up
+    base = here / "mlruns" / "pending"
+    one, _ = sorted(base.iterdir())
+    record = RunRecord.read(one)
+    shutil.rmtree(one)
+    held = pending.claim(base, record, "held")
+    assert held is not None
+    assert main(["-m", *command]) == 1
+    printed = capsys.readouterr()
+    assert "1 unknown" in printed.out and "1 waiting" in printed.out
+    assert "nan" not in printed.out
+    assert "left as it is" in printed.err
+    assert first.path.read_text() == full
+    held.release()
