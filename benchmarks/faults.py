@@ -147,13 +147,13 @@ def refused_results(folder: Path) -> None:
     _left(settings, "good")
     job.recover(settings)
     job.log_waiting(settings, store, every=True)
-    runs = collections.Counter(run.name for run in store.search({}, None))
+    done = [run.name for run in store.search({}, None) if run.status == "FINISHED"]
     base = tracking.pending_folder(settings)
     rejected = len(list((base.parent / pending.REJECTED).iterdir()))
     print(f"faulty results between good ones{len(faults):6}")
     print(f"    moved aside, with a reason  {rejected:6}   logged all the same "
-          f"{sum(runs.values()) - runs['good']}")  # fmt: skip
-    print(f"    good ones blocked           {good + 1 - runs['good']:6}   of {good + 1}")
+          f"{len(done) - done.count('good')}")  # fmt: skip
+    print(f"    good ones blocked           {good + 1 - done.count('good'):6}   of {good + 1}")
     print(f"    still waiting               {len(list(base.iterdir())):6}", flush=True)
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 from clips import make_clip
-from conftest import free_port
+from conftest import free_port, posexp_command
 
 from posexp import batch, pending, tracking
-from posexp.__main__ import main
 from posexp.batch import sweep
 from posexp.errors import ConfigError, ModelError
 from posexp.pending import RunRecord
@@ -228,7 +227,7 @@ def test_a_sweep_whose_name_has_quotes_does_each_job_once(here):
     assert len(all_runs(here)) == 2
 
 
-def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(here, capsys):
+def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(here):
     """The store is down: one job is under way elsewhere, of another the results wait."""
     (here / "clips").mkdir()
     for index, name in enumerate("ab"):
@@ -245,10 +244,10 @@ def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(h
     shutil.rmtree(one)
     held = pending.claim(base, record, "held")
     assert held is not None
-    assert main(["-m", *command]) == 1
-    printed = capsys.readouterr()
-    assert "1 unknown" in printed.out and "1 waiting" in printed.out
-    assert "nan" not in printed.out
-    assert "left as it is" in printed.err
+    again = posexp_command("-m", *command, cwd=here)
+    assert again.returncode == 1
+    assert "1 unknown" in again.stdout and "1 waiting" in again.stdout
+    assert "nan" not in again.stdout
+    assert "left as it is" in again.stderr
     assert first.path.read_text() == full
     held.release()
