@@ -1,15 +1,23 @@
 """Print what posexp survives: faults injected and mutated files; and how fast a sweep is.
 
-``python benchmarks/faults.py [files=3000] [kills=30] [clips=60]``: damaged videos are read as a run
-reads them, in bounded memory; a sweep is killed (SIGKILL, SIGTERM and SIGINT in turn) at random
-moments and started again until it is complete, and its runs are counted; a sweep of short clips
-runs on one and on two workers.
+``python benchmarks/faults.py [only=files,writes,refused,kills,server,speed] [files=3000] [kills=40]
+[clips=60]``, by default all of it:
+
+files     damaged videos are read as a run reads them, in bounded memory
+writes    a kill, and an error, before and after every file operation of a run (with stand-ins for
+          the model and for drawing), each followed by the next start
+refused   results that a store refuses or cannot read, between good ones
+kills     two sweeps at once of 24 jobs are killed (SIGKILL, SIGTERM and SIGINT in turn) at random
+          moments and started again until they are complete, and their runs are counted
+server    the same on an MLflow server
+speed     a sweep of short clips on one and on two workers
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import json
 import os
 import random
 import signal
@@ -17,22 +25,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from clips import make_clip
+from conftest import free_port
+from integration.test_server import served, server_command
 from mutations import read_all, write_mutated
 
-from posexp import tracking
+from posexp import job, pending, tracking
+from posexp.pending import RunRecord
 from posexp.tracking import TrackingSettings
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 def sweep(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """A sweep over folder/clips, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "posexp", "video=clips/", "overlay=none", *arguments], cwd=folder,
+        [sys.executable, "-m", "posexp", "-m", "video=clips/", "overlay=none", *arguments],
+        cwd=folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
@@ -45,9 +60,10 @@ def make_clips(folder: Path, count: int, frames: int) -> None:
         make_clip(folder / "clips" / f"c{index:03}.mp4", frames=frames + index)
 
 
-def runs_of(folder: Path) -> list[Any]:
-    """All runs in the folder's store that are not deleted."""
-    return tracking.open_store(TrackingSettings(folder=str(folder / "mlruns"))).search({}, None)
+def runs_of(folder: Path, uri: str | None = None) -> list[Any]:
+    """All runs in the folder's store, or a server's, that are not deleted."""
+    settings = TrackingSettings(uri=uri, folder=str(folder / "mlruns"))
+    return tracking.open_store(settings).search({}, None)
 
 
 def damaged_files(folder: Path, count: int) -> None:
@@ -63,34 +79,138 @@ def damaged_files(folder: Path, count: int) -> None:
         print(f"    {label:<28}{ended[how]:6}")
 
 
-def killed_sweep(folder: Path, kills: int, clips: int = 24) -> None:
+def every_write(folder: Path) -> None:
+    folder.mkdir()
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, TESTS / "faultpoints.py", folder], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    told = json.loads(done.stdout)
+    seconds = time.perf_counter() - began
+    print(f"file operations of a run        {told['operations']:6}   in {seconds:.0f} s")
+    print(f"    kills and errors at them    {told['tried']:6}")
+    for what in ("blocked", "lost", "doubled"):
+        print(f"    {what:<28}{sum(one.startswith(what) for one in told['wrong']):6}")
+    for one in told["wrong"][:20]:
+        print(f"        {one}")
+
+
+def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:
+    about = {"name": "clip.mp4", "digest": "0", "source": "clip.mp4"}
+    record = RunRecord(
+        name, "posexp", {}, {"video": "clip.mp4"}, about, uri=tracking.uri_of(settings), **more
+    )
+    made = pending.claim(tracking.pending_folder(settings), record, name)
+    assert made is not None
+    record.status = "FINISHED"
+    record.save(made.path)
+    made.release()
+    return made.path
+
+
+def refused_results(folder: Path) -> None:
+    settings = TrackingSettings(folder=str(folder / "mlruns"))
+    store = tracking.open_store(settings)
+
+    def changed(**values: Any) -> Callable[[Path], None]:
+        def change(path: Path) -> None:
+            record = json.loads((path / "run.json").read_text())
+            (path / "run.json").write_text(json.dumps(record | values))
+
+        return change
+
+    def cut(path: Path) -> None:
+        (path / "run.json").write_bytes((path / "run.json").read_bytes()[:200])
+
+    def deleted(path: Path) -> None:
+        record = RunRecord.read(path)
+        store.start(record)
+        record.save(path)
+        store._client.delete_run(record.run_id)
+
+    faults = {
+        "run deleted in MLflow": deleted, "record cut off": cut,
+        "field of another version": changed(new=1), "value of another type": changed(tags=[1]),
+        "name MLflow refuses": changed(params={"?": "1"}),
+        "experiment's name too long": changed(experiment="x" * 501),
+        "run id of another server": changed(run_id="0" * 32),
+        "series of another length": changed(steps=[1], series={"a": [1.0, 2.0]}),
+    }  # fmt: skip
+    good = 0
+    for name, spoil in faults.items():
+        _left(settings, "good")
+        spoil(_left(settings, name))
+        good += 1
+    _left(settings, "good")
+    job.recover(settings)
+    job.log_waiting(settings, store, every=True)
+    done = [run.name for run in store.search({}, None) if run.status == "FINISHED"]
+    base = tracking.pending_folder(settings)
+    rejected = len(list((base.parent / pending.REJECTED).iterdir()))
+    print(f"faulty results between good ones{len(faults):6}")
+    print(f"    moved aside, with a reason  {rejected:6}   logged all the same "
+          f"{len(done) - done.count('good')}")  # fmt: skip
+    print(f"    good ones blocked           {good + 1 - done.count('good'):6}   of {good + 1}")
+    print(f"    still waiting               {len(list(base.iterdir())):6}", flush=True)
+
+
+def killed_sweeps(folder: Path, kills: int, uri: str | None = None, clips: int = 24) -> None:
     make_clips(folder, clips, 40)
     choose, signals = random.Random(1), (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-    injected = complete = 0
-    for number in range(kills):
-        process = sweep(folder, "model=mlkit", f"tracking.sweep=s{complete}")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(choose.uniform(0.5, 12))
-        if process.poll() is None:
-            os.killpg(process.pid, signals[number % 3])
-            injected += 1
-        process.wait(120)
-        complete += process.returncode == 0  # then the next begins a new sweep
-    last = sweep(folder, "model=mlkit", f"tracking.sweep=s{complete}").wait(600)
-    runs = runs_of(folder)
+    more = [f"tracking.uri={uri}"] if uri else []
+    injected = complete = wrong = 0
+
+    def started() -> list[subprocess.Popen[bytes]]:
+        same = ["model=mlkit", f"tracking.sweep=s{complete}", *more]
+        return [sweep(folder, *same), sweep(folder, *same)]
+
+    def finished() -> int:
+        name = f"s{complete}"
+        runs = [run for run in runs_of(folder, uri) if run.tags["posexp.sweep"] == name]
+        return len({run.tags["posexp.fingerprint"] for run in runs if run.status == "FINISHED"})
+
+    while injected < kills:
+        pair = started()
+        for process in pair:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(choose.uniform(1, 14))
+            if process.poll() is None:
+                os.killpg(process.pid, signals[injected % 3])
+                injected += 1
+        ended = [process.wait(180) for process in pair]
+        if 0 in ended:  # one says that all is done, here or by the other
+            done = finished()
+            # What the other was at when it was killed is not done, though it was under way.
+            wrong += done < clips and ended == [0, 0]
+            complete += done == clips
+    last = [process.wait(900) for process in started()]
+    runs = runs_of(folder, uri)
     jobs = collections.Counter(
         (run.tags["posexp.sweep"], run.tags["posexp.fingerprint"]) for run in runs
     )
     expected = (complete + 1) * clips
-    left = len(list((folder / "mlruns" / "pending").glob("*/run.json")))
-    print(f"signals at random moments       {injected:6}   sweeps completed {complete + 1}")
-    print(f"    faults survived             {injected if last == 0 else 0:6}")
+    base = folder / "mlruns"
+    left = len(list((base / "pending").iterdir())) + len(list(base.rglob("*.part")))
+    print(f"signals to two sweeps {'on a server' if uri else 'on SQLite':<11}{injected:5}"
+          f"   sweeps completed {complete + 1}")  # fmt: skip
     print(f"    runs expected               {expected:6}   finished "
           f"{sum(run.status == 'FINISHED' for run in runs)}")  # fmt: skip
     print(f"    runs lost                   {expected - len(jobs):6}")
     print(f"    runs logged twice           {sum(jobs.values()) - len(jobs):6}")
-    print(f"    still RUNNING or waiting    "
-          f"{sum(run.status == 'RUNNING' for run in runs) + left:6}")  # fmt: skip
+    blocked = left + len(list((base / "rejected").glob("*")))
+    blocked += sum(run.status == "RUNNING" for run in runs)
+    print(f"    RUNNING, waiting, rejected  {blocked:6}")
+    print(f"    wrong exit status           {wrong + sum(map(bool, last)):6}", flush=True)
+
+
+def killed_sweeps_on_a_server(folder: Path, kills: int) -> None:
+    folder.mkdir()
+    port = free_port()
+    with served(server_command(folder, port), port, folder) as uri:
+        killed_sweeps(folder / "work", kills, uri)
 
 
 def sweep_speed(folder: Path, clips: int) -> None:
@@ -110,11 +230,21 @@ def sweep_speed(folder: Path, clips: int) -> None:
 
 def main() -> None:
     asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    files, kills, clips = (
+        int(asked.get(name, default))
+        for name, default in (("files", 3000), ("kills", 40), ("clips", 60))
+    )
+    parts: dict[str, Callable[[Path], None]] = {
+        "files": lambda folder: damaged_files(folder, files),
+        "writes": every_write,
+        "refused": refused_results,
+        "kills": lambda folder: killed_sweeps(folder, kills),
+        "server": lambda folder: killed_sweeps_on_a_server(folder, kills),
+        "speed": lambda folder: sweep_speed(folder, clips),
+    }
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        damaged_files(folder / "damaged", int(asked.get("files", 3000)))
-        killed_sweep(folder / "killed", int(asked.get("kills", 30)))
-        sweep_speed(folder / "speed", int(asked.get("clips", 60)))
+        for part in asked.get("only", ",".join(parts)).split(","):
+            parts[part](Path(name) / part)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 from clips import make_clip
+from conftest import free_port, posexp_command
 
 import posexp
-from posexp import batch, estimators, job, tracking
+from posexp import batch, estimators, job, pending, tracking
 from posexp.app import embedded_clip
 from posexp.batch import sweep
 from posexp.config import load_config
 from posexp.errors import ConfigError, ModelError
+from posexp.pending import RunRecord
 from posexp.study import find_clips as study_of
 from posexp.tracking import TrackingSettings
 
@@ -297,3 +299,38 @@ def test_joblib_runs_clips_at_once_each_on_its_own_processors(here, monkeypatch)
     if len(os.sched_getaffinity(0)) > 1:
         assert len(seen) == 2 and not seen[0] & seen[1]
         assert seen[0] | seen[1] == os.sched_getaffinity(0)
+
+
+def test_a_sweep_whose_name_has_quotes_does_each_job_once(here):
+    make_clip(here / "c.mp4", frames=4)
+    for name in ("Anna's pilot", "both ' and \" \\"):
+        command = ["video=c.mp4", "model=mlkit", f"tracking.sweep={name}", *SMALL]
+        assert statuses(sweep(command)) == ["finished"]
+        assert statuses(sweep(command)) == ["done before"]
+    assert len(all_runs(here)) == 2
+
+
+def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(here):
+    """The store is down: one job is under way elsewhere, of another the results wait."""
+    (here / "clips").mkdir()
+    for index, name in enumerate("ab"):
+        make_clip(here / "clips" / f"{name}.mp4", frames=4 + index)
+    down = f"tracking.uri=http://127.0.0.1:{free_port()}"
+    command = ["video=clips/", "model=mlkit", "tracking.sweep=s", down, *SMALL]
+    first = sweep(command)
+    assert statuses(first) == ["waiting"] * 2 and len(first.failed) == 2
+    full = "video,model,status,run\nclips/a.mp4,mlkit,finished,1\n"
+    first.path.write_text(full)  # as it was when the store was up
+    base = here / "mlruns" / "pending"
+    one, _ = sorted(base.iterdir())
+    record = RunRecord.read(one)
+    shutil.rmtree(one)
+    held = pending.claim(base, record, "held")
+    assert held is not None
+    again = posexp_command("-m", *command, cwd=here)
+    assert again.returncode == 1
+    assert "1 unknown" in again.stdout and "1 waiting" in again.stdout
+    assert "nan" not in again.stdout
+    assert "left as it is" in again.stderr
+    assert first.path.read_text() == full
+    held.release()

@@ -104,11 +104,33 @@ def test_the_clock_has_no_say_in_who_owns_a_folder(tmp_path, other):
         assert claim(tmp_path / "pending", record(), "mlkit-clip") is None
 
 
-def test_a_damaged_record_is_left_alone_and_named(tmp_path):
-    for index, text in enumerate(("", "{", '{"name": 1}', "[]", "\x80")):
-        (tmp_path / str(index)).mkdir()
-        (tmp_path / str(index) / pending.RECORD).write_text(text)
+def test_a_damaged_record_is_moved_aside_with_its_reason(tmp_path):
+    base = tmp_path / "pending"
+    texts = ("", "{", '{"name": 1}', "[]", "\x80", "null", '{"a": NaN}')
+    for index, text in enumerate(texts):
+        (base / str(index)).mkdir(parents=True)
+        (base / str(index) / pending.RECORD).write_text(text)
         with pytest.raises(pending.TrackingError, match="expected the record of a run"):
-            RunRecord.read(tmp_path / str(index))
-    assert found(tmp_path, running=True) == []
-    assert len(list(Path(tmp_path).iterdir())) == 5
+            RunRecord.read(base / str(index))
+    assert found(base, running=True) == []
+    assert not list(base.iterdir())
+    for index, text in enumerate(texts):
+        kept = tmp_path / pending.REJECTED / str(index)
+        assert (kept / pending.RECORD).read_text() == text
+        assert "expected the record of a run" in (kept / "reason.txt").read_text()
+
+
+def test_a_damaged_record_whose_process_lives_stays_where_it_is(tmp_path, other):
+    (path,) = (tmp_path / "pending").glob("*/run.json")
+    path.write_text("{")
+    assert found(tmp_path / "pending", running=True) == []
+    assert path.is_file()
+
+
+def test_what_is_being_removed_is_gone_or_whole_and_swept_up(tmp_path):
+    base = tmp_path / "pending"
+    left(base, "FINISHED")
+    (base / ".0123.part").mkdir()  # a process was killed while it removed this
+    (base / "no record").mkdir()  # or made this
+    assert [record.status for _, record in found(base, running=False)] == ["FINISHED"]
+    assert [path.name.endswith("mlkit-clip") for path in base.iterdir()] == [True]

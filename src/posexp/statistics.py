@@ -55,7 +55,8 @@ def torso_length(poses: PoseSequence) -> float:
         return float("nan")
     shoulders = poses.joint("left_shoulder") + poses.joint("right_shoulder")
     hips = poses.joint("left_hip") + poses.joint("right_hip")
-    return _nan(np.nanmedian, np.linalg.norm(shoulders - hips, axis=-1) / 2)
+    length = _nan(np.nanmedian, np.linalg.norm(shoulders - hips, axis=-1) / 2)
+    return length or float("nan")  # joints that coincide have none that one could divide by
 
 
 def jitter(poses: PoseSequence) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -261,3 +262,19 @@ def test_a_video_that_changes_while_it_is_read_fails_and_keeps_its_poses(here: P
     (run,) = runs_of(store_of(here))
     assert run.status == "FAILED" and "changed" in run.tags["error"]
     assert len(run.poses()) > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc and fork")
+def test_a_kill_or_an_error_at_any_file_operation_blocks_loses_and_doubles_nothing(
+    here: Path,
+) -> None:
+    """A part of them; ``python benchmarks/faults.py only=writes`` tries all."""
+    script = Path(__file__).resolve().parents[1] / "faultpoints.py"
+    done = subprocess.run(
+        [sys.executable, script, here, "every=18"], capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["tried"] >= 20 and told["operations"] >= 250
+    assert told["wrong"] == []
