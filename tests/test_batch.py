@@ -145,7 +145,7 @@ def test_every_column_and_tag_of_ours_is_one_that_a_list_cannot_have(here, caplo
 
 
 @pytest.mark.parametrize("model", ["mlkit", "lightning"])
-def test_another_overlay_is_drawn_from_the_poses_that_are_known(model, here, tfhub_cache):
+def test_another_overlay_is_drawn_from_the_poses_that_are_known(model, here, movenet):
     """Nothing of the run is another but its overlay; in particular no keypoint, no figure."""
     (here / "clips").mkdir()
     shutil.copy(embedded_clip(), here / "clips" / "a.mp4")

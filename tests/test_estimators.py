@@ -266,7 +266,7 @@ def test_keypoints_do_not_depend_on_the_shape_of_the_stored_pixels(model, turn, 
     """Real people and models: px and angles of a squeezed clip are those of the clip."""
     clip = embedded_clip()
     if model == "lightning":
-        request.getfixturevalue("tfhub_cache")
+        request.getfixturevalue("movenet")
         clip = request.getfixturevalue("shared") / "clips" / "pose_1.mp4"
     encoding = ("-frames:v", 20, "-an", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
     found = []

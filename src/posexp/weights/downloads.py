@@ -125,12 +125,23 @@ def fetch_saved_model(handle: str, cache: Path) -> None:
     try:
         # The library itself waits for ever where nothing answers.
         requests.head(handle, timeout=TIMEOUT, allow_redirects=True).close()
-        import tensorflow_hub
+    except OSError as error:
+        raise ModelError(handle, f"could not be downloaded ({reason(error)})") from error
+    import tensorflow as tf
+    import tensorflow_hub
 
+    try:
         with _environment(TFHUB_CACHE_DIR=str(cache), TFHUB_DOWNLOAD_PROGRESS="1"):
             # It downloads beside the final folder and renames it, so nothing is left half-done.
             tensorflow_hub.resolve(handle)
-    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        tarfile.TarError,
+        zlib.error,
+        tf.errors.OpError,
+    ) as error:
         raise ModelError(handle, f"could not be downloaded ({reason(error)})") from error
     if not (folder / "saved_model.pb").is_file():
         remove_folder(folder)  # nothing would be downloaded in its place
