@@ -148,9 +148,10 @@ def _graph_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
 def _size(file: weight_files.ModelFile, image: Any, result: Any) -> int | None:
     """The side of the input of a TensorFlow function, checked with its type and its output."""
     shapes = [None if of.shape.rank is None else of.shape.as_list() for of in (image, result)]
+    size = _square(file, *(shape or [] for shape in shapes))
     if image.dtype.name != "int32":
         raise _wrong_signature(file, f"input of type {image.dtype.name}")
-    return _square(file, *(shape or [] for shape in shapes))
+    return size
 
 
 def _lite_model(file: weight_files.ModelFile, threads: int | None) -> tuple[Predict, int | None]:
