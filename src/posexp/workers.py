@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from posexp import job as jobs
 from posexp import replay
 from posexp.errors import PosexpError, printable
@@ -181,6 +183,8 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
     """What the process runs: jobs from the connection, until it is closed."""
     if processors and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors)
+    # OpenBLAS asks for its buffer at the first use, again and again for ever when there is none.
+    np.linalg.inv(np.eye(3))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
     ended = False
 
