@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from posexp.estimators import Estimator, Options
 
 log = logging.getLogger("posexp")
+
+PATIENCE = 60.0
+"""s in which a process must have closed its run once it was told to end."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Worker:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
-            process.join(60)
+            process.join(PATIENCE)
             process.kill()
             process.join()
 
@@ -212,11 +216,13 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
 
 
 def _follow_parent() -> None:
-    """Close the run and end when the parent dies, as on SIGTERM."""
+    """Close the run and end when the parent dies, as on SIGTERM; a process that cannot is ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE)
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 class _Wire(logging.Handler):
