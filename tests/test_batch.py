@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 from clips import make_clip
@@ -17,6 +19,7 @@ from conftest import free_port, posexp_command
 
 import posexp
 from posexp import batch, estimators, job, pending, tracking
+from posexp.__main__ import _summarize_sweep
 from posexp.app import embedded_clip
 from posexp.batch import sweep
 from posexp.config import load_config
@@ -334,3 +337,12 @@ def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(h
     assert "left as it is" in again.stderr
     assert first.path.read_text() == full
     held.release()
+
+
+def test_the_command_that_is_printed_can_be_typed(capsys):
+    columns = ["model", "video", "status", "run", *batch.METRICS.values(), "problem"]
+    row = dict.fromkeys(columns, float("nan"))
+    row |= {"model": "mlkit", "video": "a.mp4", "status": "failed", "problem": "no video"}
+    _summarize_sweep(batch.Sweep("Anna's pilot; (1)", pd.DataFrame([row]), Path("a.csv")))
+    (line,) = re.findall(r"^Compare +(.*)$", capsys.readouterr().out, re.M)
+    assert shlex.split(line)[-2:] == ["compare", "sweep=Anna's pilot; (1)"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -237,7 +238,7 @@ def _summarize_sweep(result: Sweep) -> None:
     for _, row in failed.iterrows():
         print(f"  {row['model']:<12}{row['problem'] or row['status']}")
     print(f"\nTable     {result.path}")
-    print(f"Compare   python -m posexp compare sweep={result.name}")
+    print(f"Compare   python -m posexp compare {shlex.quote(f'sweep={result.name}')}")
     if result.page:
         print(f"Charts    {result.page}")
 
