@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 
 import posexp
 from posexp.app import embedded_clip
 from posexp.benchmark.grid import EMBEDDED, grid, select
-from posexp.errors import ConfigError
+from posexp.errors import ConfigError, PosexpError
 from posexp.poses import PoseSequence
 from posexp.rendering.drawing import draw, visible_joints
 from posexp.rendering.figure import Body, Movement, joints_at, minimum_jerk, walking_at
@@ -150,6 +151,14 @@ def test_pictures_do_not_depend_on_the_number_of_processes():
     scene, film = small(), Film(fps=4)
     one, two = (list(draw_frames(scene, film, 1.0, count)) for count in (1, 2))
     assert len(one) == 4 and np.array_equal(one, two)
+
+
+def test_a_killed_process_ends_the_drawing():
+    before = set(psutil.Process().children())
+    with pytest.raises(PosexpError, match="a process was killed"):
+        for number, _ in enumerate(draw_frames(small(), Film(fps=50), 10.0, 2)):
+            if number == 0:
+                (set(psutil.Process().children()) - before).pop().kill()
 
 
 def test_an_open_shutter_blurs_what_moves():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posexp.errors import PosexpError
 from posexp.files import whole
 from posexp.rendering.drawing import draw, prepare, visible_joints
 from posexp.rendering.scene import Film, Scene, truth
@@ -30,11 +33,24 @@ def frame_times(film: Film, duration: float) -> NDArray[np.float64]:
 def draw_frames(
     scene: Scene, film: Film, duration: float, processes: int
 ) -> Iterator[NDArray[np.float16]]:
-    """(h, w, 3) linear RGB of each frame in turn, before `develop`; all cores at work."""
+    """(h, w, 3) linear RGB of each frame in turn, before `develop`; all cores at work.
+
+    Raises
+    ------
+    PosexpError
+        When one of the processes was killed.
+    """
     prepare(scene)  # before the processes are forked, which then share it
     picture = partial(_frame, scene, film)
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        yield from pool.imap(picture, frame_times(film, duration))
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, fork) as pool:
+        try:
+            yield from pool.map(picture, frame_times(film, duration))
+        except BrokenProcessPool as error:
+            raise PosexpError(
+                "drawing", "a process was killed: perhaps there was not enough memory",
+                "The same command goes on with the clips that are missing",
+            ) from error  # fmt: skip
 
 
 def _frame(scene: Scene, film: Film, time: float) -> NDArray[np.float16]:
