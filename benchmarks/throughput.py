@@ -1,10 +1,10 @@
 """Print what a run costs beside what decoder and model cost, and beside the naive way.
 
-``python benchmarks/throughput.py [clips=720p,1080p,4k,4k-hevc] [models=lightning,int8,mlkit]
+``python benchmarks/throughput.py [clips=720p,1080p,4k,4k-hevc] [models=lightning,thunder,...]
 [rounds=3] [json=throughput.json]``: clips are the embedded one, enlarged, with sensor noise.
 Every stage is measured in turn in each round, so that a noisy machine hurts all alike; what
 counts are ratios within a round, and the median of the rounds is printed. Weights of MoveNet
-come from ``../shared`` where it is there, else from TensorFlow Hub and without int8.
+come from ``../shared`` where it is there, else from where runs take them, without int8.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ INT8 = SHARED / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
 CLIPS = {
     "720p": (720, "libx264", 200), "1080p": (1080, "libx264", 150),
     "4k": (2160, "libx264", 75), "4k-hevc": (2160, "libx265", 75),
+}  # fmt: skip
+MODELS: dict[str, tuple[str, dict[str, str]]] = {
+    "lightning": ("lightning", {}), "thunder": ("thunder", {}),
+    "int8": ("lightning", {"weights": str(INT8)}),
+    "mlkit": ("mlkit", {}), "heavy": ("mlkit", {"complexity": "heavy"}),
 }  # fmt: skip
 CORES = os.cpu_count() or 1
 
@@ -108,10 +113,8 @@ def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]
     from posexp.overlay import OverlaySettings, OverlayVideo
     from posexp.video import VideoSource
 
-    options = {"weights": str(INT8)} if model == "int8" else {}
-    estimator: Any = estimators.load(
-        estimators.options_for("lightning" if model == "int8" else model, **options)
-    )
+    variant, options = MODELS[model]
+    estimator: Any = estimators.load(estimators.options_for(variant, **options))
     fixed, source = Fixed(video), VideoSource(video)
 
     def decode() -> int:
@@ -121,7 +124,7 @@ def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]
         return sum(1 for frame in source.frames() if frame.rgb().size)
 
     def inference() -> int:
-        if model == "mlkit":
+        if variant == "mlkit":
             return sum(1 for _ in estimator.estimate(fixed(60)))
         crop = np.random.default_rng(0).integers(0, 255, (estimator.input_size,) * 2 + (3,))
         for _ in range(100):
@@ -154,14 +157,15 @@ def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]
     poses = list(estimator.estimate(source.frames()))
     return {
         "decode": decode,
-        "source": convert if model == "mlkit" else decode,  # MediaPipe takes nothing but RGB
+        "source": convert if variant == "mlkit" else decode,  # MediaPipe takes nothing but RGB
         "inference": inference, "extraction": extraction, "overlay": overlay, "drawing": drawing,
     }  # fmt: skip
 
 
 def arguments(model: str, video: Path, folder: Path, *more: str) -> list[str]:
     """A whole run as a person starts it."""
-    chosen = ["model=lightning", f"model.weights={INT8}"] if model == "int8" else [f"model={model}"]
+    variant, options = MODELS[model]
+    chosen = [f"model={variant}", *(f"model.{key}={value}" for key, value in options.items())]
     return ["-m", "posexp", *chosen, f"video={video}", f"tracking.folder={folder / 'runs'}", *more]
 
 
@@ -289,7 +293,7 @@ def main() -> None:
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     if SHARED.is_dir():
         os.environ.setdefault("TFHUB_CACHE_DIR", str(SHARED / "models" / "tfhub_cache"))
-    models = given.get("models", "lightning,int8,mlkit").split(",")
+    models = given.get("models", ",".join(MODELS)).split(",")
     models = [model for model in models if model != "int8" or INT8.exists()]
     clips = given.get("clips", ",".join(CLIPS)).split(",")
     rounds = int(given.get("rounds", "3"))
@@ -316,7 +320,7 @@ def by_stage(
 ) -> list[dict[str, Any]]:
     columns = ("source", "inference", "extraction", "overlay")
     titles = ("decode", "inference", "extraction", "with overlay")
-    print("\nms per frame, CPU / wall; for mlkit, decode includes the conversion to RGB")
+    print("\nms per frame, CPU / wall; for mlkit and heavy, decode includes the conversion to RGB")
     print(f"{'clip':8} {'model':10}" + "".join(f"{title:>16}" for title in titles), end="")
     print("   CPU x  wall x  drawing + H.264, CPU")
     rows = []
@@ -367,7 +371,7 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
     run_process(*arguments(models[0], make_clip(folder, clips[0]), folder))  # makes the store
     for model in models:
         done = run_process(*arguments(model, video, folder))
-        limit = 900 if model == "lightning" else 600
+        limit = 900 if model in ("lightning", "thunder") else 600
         found |= say(f"{largest}, {model}: whole run, peak MB", done["peak"], f"<= {limit}")
         found |= say(f"    whole run of {CLIPS[largest][2]} frames, s", done["wall"])
     posexp_only = "import posexp.tracking, mlflow, pandas, cv2, av"
