@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-QUICK := $(addprefix tests/test_,$(addsuffix .py,comparison config crop evaluation journal kinematics \
-	launchers metrics overlay pending poses skeleton statistics study truth video))
+QUICK := tests/pose tests/video tests/measure tests/show tests/test_config.py tests/models/test_crop.py \
+	tests/store/test_journal.py tests/store/test_outbox.py tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 
 .PHONY: run test quick lint ui lock
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 import posexp
-from posexp.app import embedded_clip
-from posexp.poses import PoseSequence
-from posexp.skeleton import BODY
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import BODY
+from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VARIANTS = (

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from posexp import estimators
-from posexp.app import embedded_clip
-from posexp.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
-from posexp.video import Frame, VideoSource
+from posexp.models import registry
+from posexp.models.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
+from posexp.video.embedded import embedded_clip
+from posexp.video.frame import Frame
+from posexp.video.source import VideoSource
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Cut = Callable[[Frame, CropRegion], np.ndarray]
@@ -43,7 +44,7 @@ def from_planes(frame: Frame, region: CropRegion) -> np.ndarray:
 
 def main() -> None:
     os.environ.setdefault("TFHUB_CACHE_DIR", str(SHARED / "models" / "tfhub_cache"))
-    model = estimators.load(estimators.options_for("lightning"))
+    model = registry.load(registry.options_for("lightning"))
     clips = SHARED / "clips"
     for clip in (clips / "pose_1.mp4", clips / "pose_squats.mp4", embedded_clip()):
         compare(model, clip)

@@ -36,9 +36,10 @@ from conftest import free_port
 from integration.test_server import served, server_command
 from mutations import read_all, write_mutated
 
-from posexp import job, pending, tracking
-from posexp.pending import RunRecord
-from posexp.tracking import TrackingSettings
+from posexp.runs import job
+from posexp.settings import TrackingSettings
+from posexp.store import outbox, tracking
+from posexp.store.record import RunRecord
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
@@ -103,7 +104,7 @@ def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:
     record = RunRecord(
         name, "posexp", {}, {"video": "clip.mp4"}, about, uri=tracking.uri_of(settings), **more
     )
-    made = pending.claim(tracking.pending_folder(settings), record, name)
+    made = outbox.claim(tracking.pending_folder(settings), record, name)
     assert made is not None
     record.status = "FINISHED"
     record.save(made.path)
@@ -149,7 +150,7 @@ def refused_results(folder: Path) -> None:
     job.log_waiting(settings, store, every=True)
     done = [run.name for run in store.search({}, None) if run.status == "FINISHED"]
     base = tracking.pending_folder(settings)
-    rejected = len(list((base.parent / pending.REJECTED).iterdir()))
+    rejected = len(list((base.parent / outbox.REJECTED).iterdir()))
     print(f"faulty results between good ones{len(faults):6}")
     print(f"    moved aside, with a reason  {rejected:6}   logged all the same "
           f"{len(done) - done.count('good')}")  # fmt: skip

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from posexp.app import embedded_clip
-from posexp.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
-from posexp.video import Planes, VideoSource
-from posexp.weights import movenet
+from posexp.models.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
+from posexp.models.weights import movenet
+from posexp.video.embedded import embedded_clip
+from posexp.video.frame import Planes
+from posexp.video.source import VideoSource
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "models" / "tfhub_cache"
 LIGHTNING = SHARED / "29fb93a7b6cbd61f33bf8c76777682f0a9b06839"  # the sha1 of its TF Hub handle

@@ -21,7 +21,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import psutil
 
-from posexp.app import embedded_clip
+from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 INT8 = SHARED / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
@@ -87,7 +87,7 @@ def main() -> None:
         seconds, memory = watched(command)
 
         import posexp
-        from posexp.video import VideoSource
+        from posexp.video.source import VideoSource
 
         run = posexp.load("last")
         frames = len(run.poses())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from posexp.app import embedded_clip
+from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -24,7 +24,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from posexp.app import embedded_clip
+from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 INT8 = SHARED / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
@@ -92,7 +92,7 @@ class Fixed:
     """One picture again and again, as frames: inference without decoder."""
 
     def __init__(self, video: Path) -> None:
-        from posexp.video import VideoSource
+        from posexp.video.source import VideoSource
 
         first = next(iter(VideoSource(video).frames()))
         self.width, self.height, self._rgb = first.width, first.height, first.rgb()
@@ -108,13 +108,14 @@ class Fixed:
 
 def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]]:
     """What is measured in this process, by name; each returns how many frames it did."""
-    from posexp import estimators
-    from posexp.extraction import Extraction
-    from posexp.overlay import OverlaySettings, OverlayVideo
-    from posexp.video import VideoSource
+    from posexp.models import registry
+    from posexp.runs.extraction import Extraction
+    from posexp.settings import OverlaySettings
+    from posexp.show.overlay import OverlayVideo
+    from posexp.video.source import VideoSource
 
     variant, options = MODELS[model]
-    estimator: Any = estimators.load(estimators.options_for(variant, **options))
+    estimator: Any = registry.load(registry.options_for(variant, **options))
     fixed, source = Fixed(video), VideoSource(video)
 
     def decode() -> int:
@@ -175,7 +176,7 @@ def naive(video: Path, drawn: bool) -> None:
     import matplotlib as mpl
     import tensorflow as tf
 
-    from posexp.skeleton import COCO17
+    from posexp.pose.skeleton import COCO17
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
@@ -236,18 +237,18 @@ def ours(video: Path, drawn: bool) -> None:
 
 def first_keypoint() -> None:
     """From nothing to the first pose of the embedded model; prints whether TensorFlow came in."""
-    from posexp import estimators
-    from posexp.video import VideoSource
+    from posexp.models import registry
+    from posexp.video.source import VideoSource
 
     frames = VideoSource(embedded_clip()).frames()
-    next(estimators.load(estimators.options_for("mlkit")).estimate(frames))
+    next(registry.load(registry.options_for("mlkit")).estimate(frames))
     print(f"#tensorflow {int('tensorflow' in sys.modules)}")
 
 
 def logging_time(video: Path, folder: Path) -> tuple[float, float]:
     """(s that MLflow takes, s of the whole run) of a run without overlay, the store made."""
     from posexp import run
-    from posexp.tracking import Store
+    from posexp.store.tracking import Store
 
     spent = 0.0
 
@@ -374,10 +375,13 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
         limit = 900 if model in ("lightning", "thunder") else 600
         found |= say(f"{largest}, {model}: whole run, peak MB", done["peak"], f"<= {limit}")
         found |= say(f"    whole run of {CLIPS[largest][2]} frames, s", done["wall"])
-    posexp_only = "import posexp.tracking, mlflow, pandas, cv2, av"
+    posexp_only = "import posexp.store.tracking, mlflow, pandas, cv2, av"
     for name, code in (
         ("MLflow and pandas", posexp_only),
-        ("and MediaPipe", f"{posexp_only}; from posexp import weights; weights.import_mediapipe()"),
+        (
+            "and MediaPipe",
+            f"{posexp_only}; from posexp.models import weights; weights.import_mediapipe()",
+        ),
         ("and TensorFlow", f"{posexp_only}, tensorflow"),
     ):
         peak = run_process("-c", code)["peak"]

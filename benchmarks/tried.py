@@ -75,7 +75,7 @@ def lite_threads() -> None:
 def encoder_threads(video: Path, folder: Path) -> None:
     import av
 
-    from posexp.video import VideoSource
+    from posexp.video.source import VideoSource
 
     pictures = [frame._picture for frame in VideoSource(video).frames()]
     for threads in (1, 2):

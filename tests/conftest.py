@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posexp import weights
 from posexp.errors import ModelError
-from posexp.weights import ModelFile
+from posexp.models import weights
+from posexp.models.weights import ModelFile
 
 # Some tests import mlflow before posexp does, which sets this for its own runs.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

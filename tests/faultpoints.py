@@ -139,14 +139,14 @@ class StandIn:
     confidence_meaning = "none: a stand-in"
 
     def __init__(self) -> None:
-        from posexp.skeleton import BLAZEPOSE33
-        from posexp.weights import ModelFile
+        from posexp.models.weights import ModelFile
+        from posexp.pose.skeleton import BLAZEPOSE33
 
         self.skeleton = BLAZEPOSE33
         self.weights = ModelFile(Path("stand-in"), "stand-in", "0" * 64)
 
     def estimate(self, frames: Iterable[Any]) -> Generator[Any, None, None]:
-        from posexp.poses import FramePose
+        from posexp.pose.sequence import FramePose
 
         joints = len(self.skeleton)
         for frame in frames:
@@ -157,9 +157,9 @@ class StandIn:
 
 def perform(folder: Path) -> None:
     """The job, as one of a sweep."""
-    from posexp import job
     from posexp.config import load_config
-    from posexp.video import VideoSource
+    from posexp.runs import job
+    from posexp.video.source import VideoSource
 
     clip = folder.parent / "clip.mp4"
     config, plain = load_config(
@@ -175,10 +175,12 @@ def perform(folder: Path) -> None:
 
 def next_start(folder: Path) -> list[str]:
     """What the next start does, and what is wrong after it."""
-    from posexp import job, tracking
     from posexp.files import PART
+    from posexp.runs import job
+    from posexp.settings import TrackingSettings
+    from posexp.store import tracking
 
-    settings = tracking.TrackingSettings(folder=str(folder))
+    settings = TrackingSettings(folder=str(folder))
     left = {path.parent.name: json.loads(path.read_text())
             for path in folder.glob("pending/*/run.json")}  # fmt: skip
     written = [path.stat().st_size for path in folder.glob("pending/*/poses.journal")]
@@ -236,9 +238,10 @@ def _next(connection: Any, folder: Path) -> None:
 
 
 def _make_store(connection: Any, folder: Path) -> None:
-    from posexp import tracking
+    from posexp.settings import TrackingSettings
+    from posexp.store import tracking
 
-    tracking.open_store(tracking.TrackingSettings(folder=str(folder))).prepare("posexp")
+    tracking.open_store(TrackingSettings(folder=str(folder))).prepare("posexp")
     connection.send(True)
 
 
@@ -263,12 +266,12 @@ def main() -> None:
 
     make_clip(folder / "clip.mp4", frames=FRAMES)
     for name in ("av", "cv2", "matplotlib.backends.backend_agg", "pyarrow.parquet", "PIL.Image",
-                 "mlflow.store.tracking.sqlalchemy_store", "posexp.job"):  # fmt: skip
+                 "mlflow.store.tracking.sqlalchemy_store", "posexp.runs.job"):  # fmt: skip
         importlib.import_module(name)
     from matplotlib.figure import Figure
 
-    from posexp import figures
     from posexp.config import load_config
+    from posexp.show import figures
 
     figures.confidence_heatmap = lambda *_: Figure((1, 1))  # type: ignore[assignment]
     figures.trajectories = lambda *_: Figure((1, 1))  # type: ignore[assignment]

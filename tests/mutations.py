@@ -330,12 +330,13 @@ def _read(path: Path, folder: Path) -> tuple[str, str]:
     """Decode it, crop from its planes, draw and encode an overlay, as a run does."""
     import numpy as np
 
-    from posexp.crop import sample, whole_image
     from posexp.errors import PosexpError
-    from posexp.overlay import OverlaySettings, OverlayVideo
-    from posexp.poses import FramePose
-    from posexp.skeleton import COCO17
-    from posexp.video import VideoSource
+    from posexp.models.crop import sample, whole_image
+    from posexp.pose.sequence import FramePose
+    from posexp.pose.skeleton import COCO17
+    from posexp.settings import OverlaySettings
+    from posexp.show.overlay import OverlayVideo
+    from posexp.video.source import VideoSource
 
     try:
         source = VideoSource(path)

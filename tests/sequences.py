@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from posexp.poses import PoseSequence
-from posexp.skeleton import COCO17, Skeleton
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import COCO17, Skeleton
 
 WIDTH, HEIGHT = 640, 480
 

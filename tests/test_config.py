@@ -4,10 +4,11 @@ import sys
 
 import pytest
 
-from posexp import config, estimators
+from posexp import config
 from posexp.__main__ import HELP, main
 from posexp.errors import ConfigError
-from posexp.skeleton import SKELETONS
+from posexp.models import registry
+from posexp.pose.skeleton import SKELETONS
 
 YAMLS = sorted(config.conf_folder().rglob("*.yaml"))
 
@@ -25,7 +26,7 @@ def test_every_key_is_commented(path):
 @pytest.mark.parametrize("model", ["thunder", "lightning", "mlkit"])
 def test_every_variant_composes_and_builds(model, movenet):
     options = config.load_config([f"model={model}"])[0].model
-    estimator = estimators.load(options)
+    estimator = registry.load(options)
     assert estimator.name == model
     assert estimator.skeleton.name in SKELETONS
     assert len(estimator.weights.sha256) == 64

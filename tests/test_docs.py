@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from posexp.__main__ import main
-from posexp.app import embedded_clip
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
-from posexp.estimators import VARIANTS
-from posexp.poses import PoseSequence
+from posexp.models.registry import VARIANTS
+from posexp.pose.sequence import PoseSequence
+from posexp.video.embedded import embedded_clip
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 FULL_GRID = "python -m posexp.benchmark run folder=clips"

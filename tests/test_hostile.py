@@ -26,13 +26,16 @@ from mutations import FORMATS, read_all, write_mutated
 from sequences import standing
 
 import posexp
-from posexp import comparison_report, config, figures, tracking, widgets
-from posexp.batch import sweep
+from posexp import config
 from posexp.errors import PosexpError
-from posexp.poses import FramePose, PoseSequence
-from posexp.skeleton import COCO17
-from posexp.tracking import TrackingSettings
-from posexp.video import VideoSource
+from posexp.notebook import widgets
+from posexp.pose.sequence import FramePose, PoseSequence
+from posexp.pose.skeleton import COCO17
+from posexp.settings import TrackingSettings
+from posexp.show import comparison_report, figures
+from posexp.store import tracking
+from posexp.sweeps.batch import sweep
+from posexp.video.source import VideoSource
 
 HTML = "<img src=x onerror=alert(1)>"
 FILES = 300

@@ -13,43 +13,43 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from posexp.app import load_run as load
-    from posexp.app import rerun, run
-    from posexp.batch import Sweep, sweep
-    from posexp.comparison import Comparison, compare
     from posexp.errors import PosexpError
-    from posexp.evaluation import Evaluation, evaluate
-    from posexp.extraction import extract
-    from posexp.magics import load_ipython_extension
-    from posexp.poses import PoseSequence
-    from posexp.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
-    from posexp.tracking import Run
-    from posexp.truth import GroundTruth, read_truth
-    from posexp.widgets import CompareRuns, RunView
+    from posexp.measure.comparison import Comparison, compare
+    from posexp.measure.evaluation import Evaluation, evaluate
+    from posexp.notebook.magics import load_ipython_extension
+    from posexp.notebook.widgets import CompareRuns, RunView
+    from posexp.pose.sequence import PoseSequence
+    from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
+    from posexp.pose.truth import GroundTruth, read_truth
+    from posexp.runs.extraction import extract
+    from posexp.runs.one import load_run as load
+    from posexp.runs.one import rerun, run
+    from posexp.store.tracking import Run
+    from posexp.sweeps.batch import Sweep, sweep
 
 _HOMES = {
-    "extract": ("posexp.extraction", "extract"),
-    "run": ("posexp.app", "run"),
-    "rerun": ("posexp.app", "rerun"),
-    "sweep": ("posexp.batch", "sweep"),
-    "Sweep": ("posexp.batch", "Sweep"),
-    "load": ("posexp.app", "load_run"),
-    "evaluate": ("posexp.evaluation", "evaluate"),
-    "compare": ("posexp.comparison", "compare"),
-    "Comparison": ("posexp.comparison", "Comparison"),
-    "CompareRuns": ("posexp.widgets", "CompareRuns"),
-    "RunView": ("posexp.widgets", "RunView"),
-    "load_ipython_extension": ("posexp.magics", "load_ipython_extension"),
-    "read_truth": ("posexp.truth", "read_truth"),
-    "Evaluation": ("posexp.evaluation", "Evaluation"),
-    "GroundTruth": ("posexp.truth", "GroundTruth"),
-    "Run": ("posexp.tracking", "Run"),
-    "PoseSequence": ("posexp.poses", "PoseSequence"),
+    "extract": ("posexp.runs.extraction", "extract"),
+    "run": ("posexp.runs.one", "run"),
+    "rerun": ("posexp.runs.one", "rerun"),
+    "sweep": ("posexp.sweeps.batch", "sweep"),
+    "Sweep": ("posexp.sweeps.batch", "Sweep"),
+    "load": ("posexp.runs.one", "load_run"),
+    "evaluate": ("posexp.measure.evaluation", "evaluate"),
+    "compare": ("posexp.measure.comparison", "compare"),
+    "Comparison": ("posexp.measure.comparison", "Comparison"),
+    "CompareRuns": ("posexp.notebook.widgets", "CompareRuns"),
+    "RunView": ("posexp.notebook.widgets", "RunView"),
+    "load_ipython_extension": ("posexp.notebook.magics", "load_ipython_extension"),
+    "read_truth": ("posexp.pose.truth", "read_truth"),
+    "Evaluation": ("posexp.measure.evaluation", "Evaluation"),
+    "GroundTruth": ("posexp.pose.truth", "GroundTruth"),
+    "Run": ("posexp.store.tracking", "Run"),
+    "PoseSequence": ("posexp.pose.sequence", "PoseSequence"),
     "PosexpError": ("posexp.errors", "PosexpError"),
-    "Skeleton": ("posexp.skeleton", "Skeleton"),
-    "BODY": ("posexp.skeleton", "BODY"),
-    "COCO17": ("posexp.skeleton", "COCO17"),
-    "BLAZEPOSE33": ("posexp.skeleton", "BLAZEPOSE33"),
+    "Skeleton": ("posexp.pose.skeleton", "Skeleton"),
+    "BODY": ("posexp.pose.skeleton", "BODY"),
+    "COCO17": ("posexp.pose.skeleton", "COCO17"),
+    "BLAZEPOSE33": ("posexp.pose.skeleton", "BLAZEPOSE33"),
 }
 
 __all__ = [

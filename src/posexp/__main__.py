@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from posexp.errors import ConfigError, ModelError, PosexpError, check_choice
 
 if TYPE_CHECKING:
-    from posexp.batch import Sweep
-    from posexp.comparison import Comparison
-    from posexp.tracking import Run
+    from posexp.measure.comparison import Comparison
+    from posexp.store.tracking import Run
+    from posexp.sweeps.batch import Sweep
 
 HELP = """\
 posexp: what did each pose model see, how sure was it, and which should I use?
@@ -171,7 +171,7 @@ def own_keys(
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from posexp import study
+    from posexp.sweeps import clips
 
     command = arguments[0] if arguments and "=" not in arguments[0] else "run"
     if command == "ui":
@@ -190,19 +190,19 @@ def _dispatch(arguments: list[str]) -> int:
         return _show_config(arguments[1:])
     if command == "rerun":
         return _rerun(arguments[1:])
-    if study.is_batch(arguments):
-        return _sweep(study.sweep_arguments(arguments))
+    if clips.is_batch(arguments):
+        return _sweep(clips.sweep_arguments(arguments))
     if command.startswith("-"):
         raise ConfigError(command, "no such option", "`python -m posexp --help` shows them")
 
-    from posexp.app import run
+    from posexp.runs.one import run
 
     _summarize(run(arguments, progress=True))
     return 0
 
 
 def _sweep(arguments: list[str]) -> int:
-    from posexp.batch import sweep
+    from posexp.sweeps.batch import sweep
 
     result = sweep(arguments, progress=True)
     _summarize_sweep(result)
@@ -244,8 +244,8 @@ def _summarize_sweep(result: Sweep) -> None:
 
 
 def _rerun(arguments: list[str]) -> int:
-    from posexp.app import rerun
     from posexp.config import load_config
+    from posexp.runs.one import rerun
 
     defaults: dict[str, str | None] = {"run": "last", "weights": None}
     own, others = own_keys(arguments, defaults, "python -m posexp rerun run=last")
@@ -281,8 +281,8 @@ def _ui(arguments: list[str]) -> int:
     port = int(text)
     import socket
 
-    from posexp import tracking
     from posexp.config import load_config
+    from posexp.store import tracking
 
     settings = load_config(arguments)[0].tracking
     store = tracking.open_store(settings)
@@ -322,9 +322,9 @@ def _option(arguments: list[str], name: str, default: str) -> tuple[list[str], s
 
 
 def _sync(arguments: list[str]) -> int:
-    from posexp import tracking
     from posexp.config import load_config
-    from posexp.job import log_waiting, recover
+    from posexp.runs.job import log_waiting, recover
+    from posexp.store import tracking
 
     settings = load_config(arguments)[0].tracking
     if not tracking.pending_folder(settings).is_dir():
@@ -341,7 +341,7 @@ def _sync(arguments: list[str]) -> int:
 
 
 def _weights(arguments: list[str]) -> int:
-    from posexp.weights import PUBLISHED, cache_folder, published
+    from posexp.models.weights import PUBLISHED, cache_folder, published
 
     own, _ = own_keys(arguments, {"get": None}, "python -m posexp weights get=thunder,heavy")
     names = [name.strip() for name in (own["get"] or "").strip("[]").split(",") if name.strip()]
@@ -369,8 +369,8 @@ def _weights(arguments: list[str]) -> int:
 
 
 def _media(arguments: list[str]) -> int:
-    from posexp import media
     from posexp.errors import printable
+    from posexp.notebook import media
 
     if arguments not in ([], ["clear"]):
         raise ConfigError(" ".join(arguments), "expected clear or nothing", "Try: posexp media")
@@ -389,8 +389,8 @@ def _media(arguments: list[str]) -> int:
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from posexp.analysis import evaluate_run
     from posexp.config import load_config
+    from posexp.runs.logged import evaluate_run
 
     own, others = own_keys(
         arguments, {"run": "last", "truth": None},
@@ -408,8 +408,8 @@ def _evaluate(arguments: list[str]) -> int:
 
 
 def _compare(arguments: list[str]) -> int:
-    from posexp.analysis import compare_runs
     from posexp.config import load_config
+    from posexp.runs.logged import compare_runs
 
     defaults: dict[str, str | None] = {"runs": None, "video": None, "sweep": None}
     own, others = own_keys(arguments, defaults, "python -m posexp compare video=clip.mp4")
@@ -452,7 +452,7 @@ def _share(value: float) -> str:
 
 
 def _print_evaluation(metrics: dict[str, float]) -> None:
-    from posexp.reports import SUMMARY
+    from posexp.show.evaluation_report import SUMMARY
 
     for label, name, form in SUMMARY:
         if name in metrics:
@@ -461,7 +461,7 @@ def _print_evaluation(metrics: dict[str, float]) -> None:
 
 def _summarize(run: Run) -> None:
     """Print what a person wants to know when a run is done."""
-    from posexp.tracking import is_server
+    from posexp.store.tracking import is_server
 
     metrics = run.metrics
     rows = [

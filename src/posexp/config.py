@@ -18,13 +18,18 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from posexp.errors import ConfigError, check_choice, check_range
-from posexp.estimators.mlkit import MlkitOptions
-from posexp.estimators.movenet import MoveNetOptions
-from posexp.launcher_settings import BasicLauncher, JoblibLauncher, SubmititLauncher
-from posexp.overlay import OverlaySettings
-from posexp.tracking import TrackingSettings
-from posexp.video import check_span
+from posexp.errors import ConfigError
+from posexp.models.mlkit import MlkitOptions
+from posexp.models.movenet import MoveNetOptions
+from posexp.settings import (
+    BasicLauncher,
+    JoblibLauncher,
+    KeypointSettings,
+    OverlaySettings,
+    SubmititLauncher,
+    TrackingSettings,
+    VideoSettings,
+)
 
 TEXT_KEYS = {
     "video": "video.path",
@@ -45,30 +50,6 @@ _NULLABLE = (
     "video.path", "model.weights", "tracking.uri", "tracking.run_name", "tracking.sweep",
     "launcher.partition", "launcher.account",
 )  # fmt: skip
-
-
-@dataclass
-class VideoSettings:
-    """Which video; `path` None is the embedded clip; `start` and `stop` in s."""
-
-    path: str | None = None
-    start: float = 0.0
-    stop: float | None = None
-
-    def __post_init__(self) -> None:
-        check_span(self.start, self.stop)
-
-
-@dataclass
-class KeypointSettings:
-    """Which joints go to keypoints.csv, and what counts as confident (0..1)."""
-
-    joints: str = "body"
-    confidence_threshold: float = 0.3
-
-    def __post_init__(self) -> None:
-        check_choice("keypoints.joints", self.joints, ("body", "all"))
-        check_range("keypoints.confidence_threshold", self.confidence_threshold, 0, 1)
 
 
 @dataclass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 PART = ".part"
 """Ends the name of what is being written; whoever finds one without its writer may remove it."""
@@ -77,6 +79,25 @@ def sweep_up(folder: Path, seconds: float = 86_400) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > seconds:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def sha256_of(path: Path, files: Iterable[Path] | None = None) -> str:
+    """Hexadecimal sha256 of a file, or of `files` (by default a folder's) with names, in order."""
+    digest = hashlib.sha256()
+    if path.is_file() and files is None:
+        _feed(digest, path)
+        return digest.hexdigest()
+    folder = path if path.is_dir() else path.parent
+    for file in sorted(files or (entry for entry in path.rglob("*") if entry.is_file())):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        _feed(digest, file)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, path: Path) -> None:
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
 
 
 def at_home(path: str | Path) -> Path:

@@ -17,12 +17,12 @@ import yaml
 from conftest import errors_px, posexp_command
 
 import posexp
-from posexp import tracking
-from posexp.app import embedded_clip
-from posexp.poses import PoseSequence
-from posexp.skeleton import BODY
-from posexp.tracking import TrackingSettings
-from posexp.video import VideoSource
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import BODY
+from posexp.settings import TrackingSettings
+from posexp.store import tracking
+from posexp.video.embedded import embedded_clip
+from posexp.video.source import VideoSource
 
 ROOT = Path(__file__).resolve().parents[2]
 

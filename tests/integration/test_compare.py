@@ -8,8 +8,9 @@ from clips import ffmpeg
 
 import posexp
 from posexp.__main__ import main
-from posexp.app import embedded_clip
-from posexp.tracking import TrackingSettings, open_store
+from posexp.settings import TrackingSettings
+from posexp.store.tracking import open_store
+from posexp.video.embedded import embedded_clip
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from clips import ffmpeg
 
 import posexp
 from posexp.__main__ import main
-from posexp.app import embedded_clip
-from posexp.evaluation import GROUPS, evaluate
-from posexp.poses import PoseSequence
+from posexp.measure.evaluation import GROUPS, evaluate
+from posexp.pose.sequence import PoseSequence
+from posexp.video.embedded import embedded_clip
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,11 @@ from conftest import free_port, posexp_command, wait_for
 from integration.test_server import served, server_command
 
 import posexp
-from posexp import job, tracking
 from posexp.errors import VideoError
-from posexp.tracking import Store, TrackingSettings
+from posexp.runs import job
+from posexp.settings import TrackingSettings
+from posexp.store import tracking
+from posexp.store.tracking import Store
 
 SMALL = ("overlay=none",)
 

@@ -17,10 +17,12 @@ from integration.test_faults import runs_of, start
 from integration.test_server import served, server_command
 
 import posexp
-from posexp import job, tracking
-from posexp.tracking import Store, TrackingSettings
-from posexp.weights import sha256_of
-from posexp.widgets import CompareRuns
+from posexp.files import sha256_of
+from posexp.notebook.widgets import CompareRuns
+from posexp.runs import job
+from posexp.settings import TrackingSettings
+from posexp.store import tracking
+from posexp.store.tracking import Store
 
 RUNS = 2000
 

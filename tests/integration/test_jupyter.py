@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import posexp
-from posexp.app import embedded_clip
+from posexp.video.embedded import embedded_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -36,8 +36,8 @@ SETUP = f"""
 import numpy as np, posexp
 from pathlib import Path
 from dataclasses import replace
-from posexp.poses import PoseSequence
-from posexp.skeleton import COCO17
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import COCO17
 
 def poses(frames={FRAMES}, shift=0.0, source="numbers.mp4", fps=25):
     x = np.linspace(100, 220, 17)[None] + shift + 20 * np.sin(np.arange(frames) / 9)[:, None]

@@ -16,7 +16,7 @@ import pytest
 from conftest import free_port, posexp_command
 
 import posexp
-from posexp import tracking
+from posexp.store import tracking
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from posexp.files import at_home
 if TYPE_CHECKING:
     from posexp.benchmark.grid import Clip
     from posexp.benchmark.measure import Results
-    from posexp.tracking import TrackingSettings
+    from posexp.settings import TrackingSettings
 
 HELP = """\
 How well does each variant see a person who rises from a chair? Rendered clips, exact joints.
@@ -110,8 +110,8 @@ def _list() -> int:
 
 def _clips(names: list[str], folder: str | None, seed: int) -> tuple[list[Clip], list[Path]]:
     """Clips and their files, drawn where they are missing."""
-    from posexp.app import embedded_clip
     from posexp.benchmark.grid import EMBEDDED, grid, select
+    from posexp.video.embedded import embedded_clip
 
     if names == ["embedded"]:
         clips = select(grid(), EMBEDDED)
@@ -126,9 +126,9 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     """One run per variant, in an experiment of its own, with the report in each."""
     import shutil
 
-    from posexp import tracking
     from posexp.benchmark.report import over_clips
-    from posexp.pending import RunRecord
+    from posexp.store import tracking
+    from posexp.store.record import RunRecord
 
     store = tracking.open_store(settings)
     sweep = f"benchmark-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
@@ -168,7 +168,7 @@ def _seed(text: str | None) -> int:
 
 
 def _folder(text: str | None) -> Path:
-    from posexp.weights import cache_folder
+    from posexp.models.weights import cache_folder
 
     return at_home(text) if text else cache_folder() / "benchmark"
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from posexp.benchmark.rendering.figure import Body, Movement
+from posexp.benchmark.rendering.scene import Camera, Film, Scene
 from posexp.errors import ConfigError
-from posexp.rendering.figure import Body, Movement
-from posexp.rendering.scene import Camera, Film, Scene
 
 VIEWS = {"side": 90.0, "oblique": 45.0, "front": 0.0}
 """Azimuth of the camera, degrees."""

@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from posexp.benchmark.grid import Clip
 from posexp.errors import ConfigError, ModelError
-from posexp.estimators import Estimator, load, options_for
-from posexp.evaluation import evaluate
-from posexp.extraction import Extraction
-from posexp.truth import read_truth
-from posexp.video import VideoSource
+from posexp.measure.evaluation import evaluate
+from posexp.models.registry import Estimator, load, options_for
+from posexp.pose.truth import read_truth
+from posexp.runs.extraction import Extraction
+from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
 

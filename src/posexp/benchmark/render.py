@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from posexp.benchmark.grid import Clip, grid, select
-from posexp.rendering.film import draw_frames, frame_times, write_clip
+from posexp.benchmark.rendering.film import draw_frames, frame_times, write_clip
 
 VERSION = 1
 """Of the renderer; another number draws everything anew."""

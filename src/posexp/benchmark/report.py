@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from posexp.benchmark.measure import Results
-from posexp.figures import PALETTE, pck_curves
-from posexp.metrics import quantile
+from posexp.measure.metrics import quantile
+from posexp.show.figures import PALETTE, pck_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

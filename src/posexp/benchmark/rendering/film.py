@@ -1,0 +1,148 @@
+"""From scenes to clips: exposure, blur, noise, compression; and the files of a clip."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posexp.benchmark.rendering.drawing import draw, prepare, visible_joints
+from posexp.benchmark.rendering.scene import Film, Scene, truth
+from posexp.errors import PosexpError
+from posexp.files import whole
+
+_SUBFRAMES = 4  # of a blurred frame
+_JITTER = ((0.25, 0.5), (0.75, 0.25), (0.5, 0.75), (0.35, 0.35))  # px, one per sub-frame
+
+
+def frame_times(film: Film, duration: float) -> NDArray[np.float64]:
+    """(T,) s of the frames that are drawn; with an open shutter, its middle."""
+    return np.arange(round(duration * film.fps)) / film.fps
+
+
+def draw_frames(
+    scene: Scene, film: Film, duration: float, processes: int
+) -> Iterator[NDArray[np.float16]]:
+    """(h, w, 3) linear RGB of each frame in turn, before `develop`; all cores at work.
+
+    Raises
+    ------
+    PosexpError
+        When one of the processes was killed.
+    """
+    prepare(scene)  # before the processes are forked, which then share it
+    picture = partial(_frame, scene, film)
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, fork) as pool:
+        try:
+            yield from pool.map(picture, frame_times(film, duration))
+        except BrokenProcessPool as error:
+            raise PosexpError(
+                "drawing", "a process was killed: perhaps there was not enough memory",
+                "The same command goes on with the clips that are missing",
+            ) from error  # fmt: skip
+
+
+def _frame(scene: Scene, film: Film, time: float) -> NDArray[np.float16]:
+    if not film.shutter:
+        return draw(scene, float(time)).astype(np.float16)
+    shares = (np.arange(_SUBFRAMES) + 0.5) / _SUBFRAMES - 0.5
+    pictures = [
+        draw(scene, float(time + share * film.shutter / film.fps), False, shift)
+        for share, shift in zip(shares, _JITTER, strict=True)
+    ]
+    return np.asarray(np.mean(pictures, axis=0), np.float16)
+
+
+def develop(image: NDArray[Any], film: Film, seed: tuple[int, ...] = (0,)) -> NDArray[np.uint8]:
+    """Linear light to sRGB with a soft shoulder, (h / shrink, w / shrink, 3) uint8.
+
+    Parameters
+    ----------
+    image : (h, w, 3) array
+        Linear RGB.
+    film : Film
+        Exposure, noise and size.
+    seed : tuple of int
+        Of the noise: the clip's and the frame's.
+    """
+    linear = image.astype(np.float32) * film.exposure
+    n = film.shrink
+    if n > 1:
+        height, width = linear.shape[0] // n, linear.shape[1] // n
+        linear = linear[: height * n, : width * n].reshape(height, n, width, n, 3).mean(axis=(1, 3))
+    toned = linear * (1 + linear / 2.2) / (1 + linear)
+    levels = np.clip(1.08 * toned, 0, 1) ** (1 / 2.2) * 255
+    if film.noise:
+        levels += np.random.default_rng(seed).normal(0, film.noise, levels.shape)
+    return np.asarray(np.clip(levels + 0.5, 0, 255), np.uint8)
+
+
+def write_clip(
+    folder: Path,
+    name: str,
+    pictures: list[NDArray[np.float16]],
+    scene: Scene,
+    film: Film,
+    about: dict[str, Any],
+    seed: int,
+) -> Path:
+    """Write ``name.mp4``, ``name.truth.parquet`` and, last, ``name.scene.json``.
+
+    Parameters
+    ----------
+    pictures : list of (h, w, 3) arrays
+        As `draw_frames` gives them.
+    about : dict
+        What else the json says; its presence marks a clip that is complete.
+    """
+    kept = pictures[:: film.every]
+    rate = Fraction(film.fps).limit_denominator(1000) / film.every
+    times = np.arange(len(kept)) / float(rate)
+    path = folder / f"{name}.mp4"
+    with whole(path) as part:
+        _encode(part, (develop(p, film, (seed, i)) for i, p in enumerate(kept)), rate, film.crf)
+    camera = scene.camera
+    n = film.shrink
+    small = replace(
+        camera, focal=camera.focal / n, width=camera.width // n, height=camera.height // n
+    )
+    joints = truth(replace(scene, camera=small), times, visible_joints(scene, times), path.name)
+    joints.to_parquet(folder / f"{name}.truth.parquet")
+    description = {
+        **about,
+        "camera": {**asdict(small), "rotation": small.rotation.round(12).tolist()},
+        "scene": {key: value for key, value in asdict(scene).items() if key != "camera"},
+        "film": asdict(film),
+    }
+    with whole(folder / f"{name}.scene.json") as part:
+        part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _encode(path: Path, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, crf: int) -> None:
+    import av
+
+    options = {"crf": str(crf), "preset": "veryslow", "g": str(round(rate))}
+    stream: Any = None
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        for index, picture in enumerate(pictures):
+            if stream is None:
+                stream = container.add_stream("libx264", rate=rate, options=options)
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.time_base = 1 / rate
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = index, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))

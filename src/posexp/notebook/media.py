@@ -1,0 +1,193 @@
+"""How a notebook's browser gets at a video: an address on the Jupyter server, never the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from posexp.errors import VideoError
+from posexp.files import PART, whole
+from posexp.video.frame import even
+from posexp.video.source import VideoSource
+
+FOLDER = Path("mlruns") / "media"
+"""Under the notebook's folder: links to videos, and copies that browsers can play.
+
+A link keeps the content of its video on the disk, also when the video itself was deleted. So each
+has a note of its video beside it, and goes when that has gone.
+"""
+
+_LINES = 720
+_NOTE = ".source"
+_PLAYABLE = {"h264": (".mp4", ".m4v", ".mov"), "vp9": (".webm",), "vp8": (".webm",)}
+
+
+def url_of(video: Path) -> str:
+    """An address at which the notebook's browser finds the video, with Range requests.
+
+    A video that browsers cannot play is first turned into H.264, 720 lines, once.
+
+    Raises
+    ------
+    VideoError
+        When there is no Jupyter server to ask, or its folder does not hold the notebook.
+    """
+    server = _server()
+    root = Path(server["root_dir"]).resolve()
+    video = video.resolve()
+    tidy()
+    source = VideoSource(video, 0.0, None)
+    suffixes = _PLAYABLE.get(source.info.codec, ())
+    playable = video.suffix.lower() in suffixes and source.info.pixel_format.startswith("yuv420p")
+    # Of several tracks a browser may show another; and it shows interlaced pictures as combs.
+    playable = playable and "10" not in source.info.pixel_format and not source.remarks
+    path = video
+    if not playable:
+        path = _proxy(source, root)
+    elif not video.is_relative_to(root) or _is_hidden(video, root):
+        path = _linked(video, root)
+    return f"{server['base_url']}files/{quote(path.relative_to(root).as_posix())}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A link or copy in `FOLDER`: its file, the video that it shows, and whether that has gone."""
+
+    path: Path
+    video: Path | None
+    gone: bool
+
+
+def kept() -> list[Kept]:
+    """What there is in `FOLDER`, by name."""
+    found = []
+    for path in sorted(FOLDER.glob("*")) if FOLDER.is_dir() else []:
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        video: Path | None = None
+        gone = True
+        with contextlib.suppress(OSError):
+            video = Path(_note(path).read_text("utf-8", "surrogateescape"))
+            gone = not path.name.startswith(_key(video))
+        found.append(Kept(path, video, gone))
+    return found
+
+
+def tidy(everything: bool = False) -> list[Kept]:
+    """Remove links and copies whose video has gone or changed, or all; those that were removed."""
+    removed = [each for each in kept() if each.gone or everything]
+    for each in removed:
+        with contextlib.suppress(OSError):  # open in a browser, on Windows
+            each.path.unlink(missing_ok=True)
+            _note(each.path).unlink(missing_ok=True)
+    if everything and FOLDER.is_dir():
+        for path in (*FOLDER.glob(f".*{PART}"), *FOLDER.glob(f".*{_NOTE}")):  # whose process died
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_NOTE}")
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    """Whether the Jupyter server refuses it for a name that begins with a dot."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _server() -> dict[str, Any]:
+    """What the Jupyter server that started this kernel has written down of itself."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    folder = Path(jupyter_runtime_dir())
+    for kind in ("jpserver", "nbserver"):
+        file = folder / f"{kind}-{os.environ.get('JPY_PARENT_PID', '')}.json"
+        if file.is_file():
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+    raise VideoError(
+        "player", "no Jupyter server was found, so the video has no address: only the skeletons "
+        "are shown", "Open the notebook in JupyterLab or Notebook 7",
+    )  # fmt: skip
+
+
+def _folder(root: Path) -> Path:
+    """A folder for videos that the server hands out: where the notebook is."""
+    folder = FOLDER.resolve()
+    if not folder.is_relative_to(root):
+        raise VideoError(
+            "player", f"expected the notebook under the Jupyter server's folder {root}, got "
+            f"{Path.cwd()}", "Start Jupyter in a folder that holds the notebook",
+        )  # fmt: skip
+    if _is_hidden(folder, root):
+        raise VideoError(
+            "player", f"Jupyter does not serve what lies below a hidden folder: {folder}",
+            "Move the notebook to a folder whose path has no name that begins with a dot",
+        )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _place(video: Path, root: Path, ending: str) -> Path:
+    """Where the link or copy of a video lies, with a note of whose it is."""
+    target = _folder(root) / f"{_key(video)}{ending}"
+    if not target.exists():
+        with whole(_note(target)) as part:
+            part.write_text(str(video), "utf-8", "surrogateescape")
+    return target
+
+
+def _linked(video: Path, root: Path) -> Path:
+    """The video under a name that the server hands out: it refuses symbolic links."""
+    target = _place(video, root, video.suffix.lower())
+    if not target.exists():
+        try:
+            os.link(video, target)
+        except OSError:  # another disk
+            with whole(target) as part:
+                shutil.copyfile(video, part)
+    return target
+
+
+def _proxy(source: VideoSource, root: Path) -> Path:
+    """H.264 with a key frame every 15 frames, for quick steps; the times are the source's."""
+    import av
+
+    target = _place(source.path, root, f"-{_LINES}.mp4")
+    if target.exists():
+        return target
+    lines = even(min(_LINES, source.info.height))
+    tick = Fraction(1, 90_000)
+    stream: Any = None
+    with (
+        whole(target) as part,
+        av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+    ):
+        for frame in source.frames():
+            picture = frame.resized(lines)
+            if stream is None:
+                rate = Fraction(source.info.fps or 25).limit_denominator(1001)
+                options = {"crf": "23", "preset": "veryfast", "g": "15", "bf": "0"}
+                stream = container.add_stream("libx264", rate=rate, options=options)
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.time_base = tick
+            image = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            image.pts, image.time_base = round(frame.time / tick), tick
+            container.mux(stream.encode(image))
+        container.mux(stream.encode(None))
+    return target
+
+
+def _key(video: Path) -> str:
+    """The file as it is now: another one under the same name is another key."""
+    stat = video.stat()
+    text = f"{video}|{stat.st_size}|{stat.st_mtime_ns}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

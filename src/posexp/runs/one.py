@@ -1,0 +1,175 @@
+"""What users call: run one job, or repeat a logged one; and load a run back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posexp.config import Config, load_config, logged_overrides
+from posexp.errors import ConfigError, TrackingError
+from posexp.files import at_home, sha256_of
+from posexp.models.registry import load
+from posexp.models.weights import is_published
+from posexp.pose.sequence import PoseSequence
+from posexp.progress import progress_bar
+from posexp.runs import job
+from posexp.settings import TrackingSettings
+from posexp.store import tracking
+from posexp.store.tracking import Run
+from posexp.video.embedded import embedded_clip
+from posexp.video.source import VideoSource
+
+log = logging.getLogger("posexp")
+
+
+def run(overrides: Sequence[str] = (), *, progress: bool = False) -> Run:
+    """Extract the poses of one video with one variant, and log them as one MLflow run.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line: ``["model=lightning", "video=clip.mp4"]``.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Run
+        The logged run, with its parameters, metrics and files.
+
+    Raises
+    ------
+    PosexpError
+        With one line that says what was expected, what was got and what to do. What had been
+        computed is kept: in the run, or in the folder that the error names.
+    KeyboardInterrupt
+        After the run was closed as KILLED with what had been computed.
+    """
+    return _run(*load_config(overrides), progress, {})
+
+
+def load_run(run_id: str = "last", uri: str | None = None) -> Run:
+    """A logged run by its id, the beginning of it, or ``last``.
+
+    Parameters
+    ----------
+    run_id : str
+        Which run.
+    uri : str, optional
+        MLflow tracking URI; ``$MLFLOW_TRACKING_URI`` or ``mlruns/`` here by default.
+
+    Raises
+    ------
+    TrackingError
+        When there is no such run, or the store does not answer.
+    """
+    return tracking.open_store(TrackingSettings(uri=uri)).run(run_id)
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A run that was made again, beside the first.
+
+    Parameters
+    ----------
+    first, second : Run
+        The logged run and its repetition.
+    identical : bool
+        Whether every keypoint of every frame has the same bits.
+    largest_px : float
+        The largest distance of a joint between the two, px; NaN when their frames differ.
+    """
+
+    first: Run
+    second: Run
+    identical: bool
+    largest_px: float
+
+
+def rerun(
+    run_id: str = "last",
+    settings: TrackingSettings | None = None,
+    *,
+    weights: str | None = None,
+    progress: bool = False,
+) -> Repetition:
+    """Do again what a logged run did, from its configuration, and compare the keypoints.
+
+    What comes from a store is data: nothing in it is resolved, and no address in it is asked but
+    the published ones.
+
+    Parameters
+    ----------
+    run_id : str
+        Its id, the beginning of it, or ``last``.
+    settings : TrackingSettings, optional
+        Where the run is, and the new one goes; to the experiment of the first by default.
+    weights : str, optional
+        In place of the run's ``model.weights``: a file, or an address that you trust.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    TrackingError
+        When there is no such run, or its video is another one now.
+    ConfigError
+        When its configuration has other keys or values than ours, or an address for weights.
+    """
+    settings = settings or TrackingSettings()
+    first = tracking.open_store(settings).run(run_id)
+    config, plain = load_config(logged_overrides(first.file("config/config.yaml")))
+    video = Path(config.video.path or "")
+    there = os.path.isfile(video)  # noqa: PTH113  no error for what cannot be a name
+    if not there or sha256_of(video) != first.tags.get("video.sha256"):
+        raise TrackingError(
+            f"run {first.name} ({first.id})", f"expected its video at {video}, found "
+            f"{'another one' if there else 'nothing'} there", "Put it back there",
+        )  # fmt: skip
+    logged = config.model.weights or ""
+    if weights:
+        config.model.weights = plain["model"]["weights"] = weights
+    elif re.match(r"\w+:/|//|\\\\", logged) and not is_published(logged):
+        raise ConfigError(
+            "model.weights", f"the run {first.name} ({first.id}) took its weights from an address "
+            f"that is not a published one: {logged}",
+            f"If you trust it: python -m posexp rerun run={first.id} weights={logged}",
+        )  # fmt: skip
+    if settings.experiment == TrackingSettings.experiment:
+        known = first.params.get("tracking.experiment", settings.experiment)
+        settings = replace(settings, experiment=known)
+    config.tracking, plain["tracking"] = settings, asdict(settings)
+    second = _run(config, plain, progress, {"posexp.rerun_of": first.id})
+    for what in ("weights.sha256", *sorted(k for k in first.tags if k.startswith("version."))):
+        if second.tags.get(what) != first.tags[what]:
+            log.warning("%s was %s, is %s", what, first.tags[what], second.tags.get(what))
+    return Repetition(first, second, *_difference(first.poses(), second.poses()))
+
+
+def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, str]) -> Run:
+    settings = config.video
+    video = at_home(settings.path) if settings.path else embedded_clip()
+    source = VideoSource(video, settings.start, settings.stop)
+    estimator = load(config.model)
+    content = job.content_of(source.path)
+    task = job.prepare(config, plain, source.path, content, estimator.weights)
+    job.recover(config.tracking)
+    with progress_bar(f"{estimator.name}: {video.name}", progress) as report:
+        return job.perform(task, estimator, source, report, tags)
+
+
+def _difference(first: PoseSequence, second: PoseSequence) -> tuple[bool, float]:
+    """Whether two sequences are the same bit for bit, and the largest distance in px."""
+    if replace(first, source="") == replace(second, source=""):
+        return True, 0.0
+    if first.image.shape != second.image.shape:
+        return False, float("nan")
+    apart = np.linalg.norm(first.image.astype(float) - second.image, axis=-1)
+    return False, float(np.nanmax(apart)) if np.isfinite(apart).any() else float("nan")

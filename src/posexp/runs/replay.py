@@ -1,0 +1,64 @@
+"""Poses that a run of the same sweep has already, in place of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+from posexp.errors import PosexpError, TrackingError
+from posexp.models.weights import ModelFile
+from posexp.pose.sequence import FramePose, PoseSequence
+from posexp.runs.job import Job
+from posexp.store import tracking
+from posexp.store.tracking import Run
+from posexp.video.ahead import ahead
+from posexp.video.frame import Frame
+
+
+class Replay:
+    """An `Estimator` that gives again, frame by frame, what a run has seen.
+
+    Parameters
+    ----------
+    run : Run
+        Of the same video, part, model and versions: its tag ``posexp.keypoints`` says so.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._poses: PoseSequence = run.poses()
+        self.run = run
+        self.name = self._poses.model
+        self.skeleton = self._poses.skeleton
+        self.confidence_meaning = self._poses.confidence_meaning
+        self.weights = ModelFile(Path(), run.tags["weights.source"], run.tags["weights.sha256"])
+        size = run.params.get("model.input_size", "")
+        self.input_size = int(size) if size.isdecimal() else None
+
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
+        """One pose per frame, in order."""
+        poses = self._poses
+        for row, frame in enumerate(ahead(frames)):
+            if row >= len(poses) or poses.frame[row] != frame.index:
+                raise TrackingError(
+                    f"run {self.run.name} ({self.run.id})",
+                    f"expected its pose in frame {frame.index}, found none", "Set force=true",
+                )  # fmt: skip
+            values = (poses.depth, poses.world, poses.visibility)
+            yield FramePose(
+                frame.index, frame.time, poses.image[row], poses.confidence[row],
+                *(None if value is None else value[row] for value in values),
+            )  # fmt: skip
+
+
+def find(job: Job) -> Replay | None:
+    """The poses of a job, where a finished run of its sweep has them; None where they are not."""
+    if not job.sweep or job.config.force:
+        return None
+    try:
+        store = tracking.open_store(job.config.tracking)
+        same = {"posexp.sweep": job.sweep, "posexp.keypoints": job.keypoints}
+        for run in store.search(same, 1, "status = 'FINISHED'"):
+            return Replay(run)
+    except (PosexpError, KeyError):  # then the model says it again
+        pass
+    return None

@@ -1,0 +1,189 @@
+"""Every option of a run that is no model's, checked when it is made; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posexp.errors import ConfigError, check_choice, check_range
+
+_LONGEST = 500  # characters of a name
+
+
+@dataclass
+class VideoSettings:
+    """Which video; `path` None is the embedded clip; `start` and `stop` in s."""
+
+    path: str | None = None
+    start: float = 0.0
+    stop: float | None = None
+
+    def __post_init__(self) -> None:
+        check_span(self.start, self.stop)
+
+
+@dataclass
+class KeypointSettings:
+    """Which joints go to keypoints.csv, and what counts as confident (0..1)."""
+
+    joints: str = "body"
+    confidence_threshold: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_choice("keypoints.joints", self.joints, ("body", "all"))
+        check_range("keypoints.confidence_threshold", self.confidence_threshold, 0, 1)
+
+
+@dataclass
+class OverlaySettings:
+    """What the overlay shows.
+
+    Parameters
+    ----------
+    enabled : bool
+        Make the video at all.
+    height : int, optional
+        Lines of the overlay, px, never more than the video's; the video's own when left out.
+    start_frame, stop_frame : int
+        Frames ``start_frame <= index < stop_frame``; to the end when `stop_frame` is left out.
+    confidence_threshold : float
+        Joints and edges below it are drawn faint; 0..1.
+    trail : int
+        Frames of past positions that are drawn behind the wrists, hips, knees and ankles.
+    """
+
+    enabled: bool = True
+    height: int | None = 720
+    start_frame: int = 0
+    stop_frame: int | None = None
+    confidence_threshold: float = 0.3
+    trail: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("overlay.height", self.height, 16, 4320, "px")
+        check_range("overlay.start_frame", self.start_frame, 0, unit="frames")
+        check_range("overlay.stop_frame", self.stop_frame, 1, unit="frames")
+        check_range("overlay.confidence_threshold", self.confidence_threshold, 0, 1)
+        check_range("overlay.trail", self.trail, 0, 500, "frames")
+        if self.stop_frame is not None and self.stop_frame <= self.start_frame:
+            raise ConfigError(
+                "overlay.stop_frame",
+                f"expected more than overlay.start_frame ({self.start_frame}), "
+                f"got {self.stop_frame}",
+            )
+
+    def covers(self, frame: int) -> bool:
+        """Whether the overlay shows this frame."""
+        return self.start_frame <= frame and (self.stop_frame is None or frame < self.stop_frame)
+
+
+@dataclass
+class TrackingSettings:
+    """Where runs are logged.
+
+    Parameters
+    ----------
+    uri : str, optional
+        MLflow tracking URI; failing that ``$MLFLOW_TRACKING_URI``, then `folder`.
+    folder : str
+        Holds ``mlflow.db``, ``artifacts/``, and ``pending/`` for what is not logged yet.
+    experiment : str
+        MLflow experiment.
+    run_name : str, optional
+        Name of the run; model and video by default.
+    sweep : str, optional
+        What the runs of several videos or variants have in common, the tag ``posexp.sweep``; by
+        default made of what ``video=`` names.
+    """
+
+    uri: str | None = None
+    folder: str = "mlruns"
+    experiment: str = "posexp"
+    run_name: str | None = None
+    sweep: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("experiment", "run_name", "sweep"):
+            name = getattr(self, key)
+            if name is not None and not (name.strip(" .") and len(name) <= _LONGEST):
+                got = f"{len(name)} characters" if len(name) > _LONGEST else repr(name)
+                raise ConfigError(
+                    f"tracking.{key}", f"expected a name of at most {_LONGEST} characters with "
+                    f"more than dots in it, got {got}", "Choose another",
+                )  # fmt: skip
+
+
+@dataclass
+class BasicLauncher:
+    """One clip after another on this machine."""
+
+    name: str = "basic"
+
+    def __post_init__(self) -> None:
+        check_choice("launcher.name", self.name, ("basic",))
+
+
+@dataclass
+class JoblibLauncher:
+    """Several clips at once on this machine, each with its share of the processors.
+
+    Parameters
+    ----------
+    jobs : int
+        Clips at once; -1 is one per processor.
+    """
+
+    name: str = "joblib"
+    jobs: int = -1
+
+    def __post_init__(self) -> None:
+        check_choice("launcher.name", self.name, ("joblib",))
+        if self.jobs != -1:
+            check_range("launcher.jobs", self.jobs, 1, 1024)
+
+
+@dataclass
+class SubmititLauncher:
+    """An array of SLURM jobs, each with an equal part of the clips.
+
+    Parameters
+    ----------
+    cluster : {"slurm", "local"}
+        ``local`` runs the same on this machine, to try it out.
+    jobs : int
+        SLURM jobs in the array.
+    cpus : int
+        Processors of each.
+    memory_gb : int
+        Of each, GB.
+    minutes : int
+        Time limit of each; what is not done by then is done by the same command again.
+    partition, account : str, optional
+        As ``sbatch`` takes them.
+    """
+
+    name: str = "submitit"
+    cluster: str = "slurm"
+    jobs: int = 4
+    cpus: int = 4
+    memory_gb: int = 8
+    minutes: int = 240
+    partition: str | None = None
+    account: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("launcher.name", self.name, ("submitit",))
+        check_choice("launcher.cluster", self.cluster, ("slurm", "local"))
+        check_range("launcher.jobs", self.jobs, 1, 1000)
+        check_range("launcher.cpus", self.cpus, 1, 1024)
+        check_range("launcher.memory_gb", self.memory_gb, 1, 4096, "GB")
+        check_range("launcher.minutes", self.minutes, 1, 100_000, "min")
+
+
+def check_span(start: float, stop: float | None) -> None:
+    """Raise ConfigError unless 0 <= start < stop, s; no `stop` is the end."""
+    check_range("video.start", start, 0, unit="s")
+    check_range("video.stop", stop, 0, unit="s")
+    if stop is not None and stop <= start:
+        raise ConfigError(
+            "video.stop", f"expected more than video.start ({start:g} s), got {stop:g} s"
+        )

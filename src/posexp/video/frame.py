@@ -1,0 +1,179 @@
+"""A decoded frame: its picture is converted only when and as far as it is asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
+
+
+Image = NDArray[np.uint8]
+Orientation = tuple[bool, tuple[int, ...]]
+SQUARE = Fraction(1)
+_PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
+_FULL_RANGE = 2  # of FFmpeg's AVColorRange
+_LUMA = {
+    1: (0.2126, 0.0722), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}  # fmt: skip
+"""Weights of red and blue by FFmpeg's AVColorSpace: BT.709, 601, SMPTE 240M, BT.2020."""
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A decoded picture as it lies in memory, for whoever needs only a part of it.
+
+    Attributes
+    ----------
+    images : tuple of arrays
+        Y, U and V, each (h, w), U and V perhaps smaller; or one (h, w, 3) RGB. Unsigned.
+    to_rgb : (3, 4) float32 array or None
+        From 8-bit Y, U, V, 1 to RGB, 0..255; None for RGB.
+    shift : int
+        Bits of a sample beyond 8.
+    transposed : bool
+        The upright picture is the transposed one, ...
+    flipped : tuple of int
+        ... then flipped along these axes.
+    stretch : float
+        How many times as wide as it is stored the picture is, before it is turned.
+    """
+
+    images: tuple[NDArray[Any], ...]
+    to_rgb: NDArray[np.float32] | None
+    shift: int
+    transposed: bool
+    flipped: tuple[int, ...]
+    stretch: float = 1.0
+
+
+class Frame:
+    """One decoded frame; its picture is converted only when it is asked for.
+
+    Attributes
+    ----------
+    index : int
+        Position in the video, counted in decoded frames.
+    time : float
+        Presentation time, s from the first frame.
+    width, height : int
+        Size of the upright frame, square px.
+    """
+
+    def __init__(
+        self, index: int, time: float, picture: av.VideoFrame, orientation: Orientation,
+        aspect: Fraction = SQUARE,
+    ) -> None:  # fmt: skip
+        self.index = index
+        self.time = time
+        self._picture = picture
+        self._transposed, self._flipped = orientation
+        self._size = shown_width(picture.width, aspect), picture.height
+        self.width, self.height = self._size[:: -1 if self._transposed else 1]
+
+    def rgb(self) -> Image:
+        """(height, width, 3) uint8, upright, C-contiguous; converted at each call."""
+        return self._converted(*self._size)
+
+    def resized(self, height: int) -> Image:
+        """(height, w, 3) uint8, upright, in proportion, w even; for the overlay."""
+        width = even(self.width * height / self.height)
+        return self._converted(*((height, width) if self._transposed else (width, height)))
+
+    def planes(self) -> Planes:
+        """The picture without conversion, where its format allows; as RGB otherwise.
+
+        The arrays are views: they hold on to the decoder's memory.
+        """
+        picture = self._picture
+        stored = picture.width, picture.height
+        shape = self._transposed, self._flipped, self._size[0] / picture.width
+        layout = _PLANAR.fullmatch(picture.format.name)
+        if layout is None:
+            return Planes((self._stored(*stored),), None, 0, *shape)
+        shift = int(layout["bits"] or 8) - 8
+        images = tuple(
+            np.frombuffer(plane, np.uint16 if shift else np.uint8)
+            .reshape(plane.height, -1)[:, : plane.width]
+            for plane in picture.planes
+        )  # fmt: skip
+        full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
+        return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *shape)
+
+    def _converted(self, width: int, height: int) -> Image:
+        image = self._stored(width, height)
+        image = image.swapaxes(0, 1) if self._transposed else image
+        return np.ascontiguousarray(np.flip(image, self._flipped))
+
+    def _stored(self, width: int, height: int) -> Any:
+        """RGB, not yet turned; of full range, by the matrix that the stream declares."""
+        picture, color_range = self._picture, int(self._picture.color_range)
+        if (width, height) != (picture.width, picture.height):
+            # Before the conversion: half the work of both at once.
+            picture = picture.reformat(
+                width, height, interpolation="AREA", threads=1,
+                src_color_range=color_range, dst_color_range=color_range,
+            )  # fmt: skip
+        picture = picture.reformat(format="rgb24", src_color_range=color_range, threads=1)
+        # A view: a copy of each 4K frame would cost 25 MB and milliseconds.
+        plane = picture.planes[0]
+        return np.ndarray(
+            (picture.height, picture.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1)
+        )
+
+
+@lru_cache(maxsize=8)
+def _to_rgb(colorspace: int, full_range: bool) -> NDArray[np.float32]:
+    """(3, 4) matrix of a stream's YUV (ITU-T H.273), with FFmpeg's BT.601 where it says none."""
+    red, blue = _LUMA.get(colorspace, _LUMA[5])
+    green = 1 - red - blue
+    matrix = np.array(
+        [[1, 0, 2 * (1 - red)],
+         [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
+         [1, 2 * (1 - blue), 0]]
+    )  # fmt: skip
+    low = 0 if full_range else 16
+    matrix *= 1 if full_range else (255 / 219, 255 / 224, 255 / 224)
+    # Half a level less turns rounding into the cut that FFmpeg and MoveNet's example make.
+    offset = -matrix @ (low, 128, 128) - 0.5
+    return np.column_stack([matrix, offset]).astype(np.float32)
+
+
+def _orientation(picture: av.VideoFrame) -> Orientation:
+    """How the container turns or mirrors the picture: transposed, then flipped along axes.
+
+    Ask once per video: the side data holds on to its frame, 12 MB in 4K, until the garbage
+    collector comes by.
+    """
+    # x' = a x + c y, y' = b x + d y (libavutil/display.h).
+    try:
+        side_data = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV knows no name for some kinds, such as a photo's EXIF
+        # and then only says by how much it is turned, anticlockwise; mirroring is lost.
+        turn = np.deg2rad(picture.rotation)
+        a, b, c, d = np.round([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)])
+    else:
+        if side_data is None:
+            return False, ()
+        a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].astype(int)
+    transposed = bool(abs(a) < abs(b))
+    scales = (b, c) if transposed else (d, a)
+    return transposed, tuple(axis for axis, scale in enumerate(scales) if scale < 0)
+
+
+def shown_width(width: int, aspect: Fraction) -> int:
+    """Columns of a picture whose pixels have this aspect, once they are square."""
+    return max(1, round(width * aspect))
+
+
+def even(length: float) -> int:
+    """The nearest even number of pixels, at least 2: yuv420p has no odd sizes."""
+    return max(2, 2 * round(length / 2))

@@ -1,0 +1,303 @@
+"""What the widgets hand to the browser, and what they say when there is nothing to show."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import ffmpeg
+from sequences import HEIGHT, WIDTH, standing
+
+import posexp
+from posexp.__main__ import main
+from posexp.errors import VideoError
+from posexp.measure.comparison import compare
+from posexp.measure.quality import confidence_table
+from posexp.notebook import media
+from posexp.notebook.widgets import CompareRuns, RunView, _html, player_of
+from posexp.pose.skeleton import BLAZEPOSE33
+from posexp.video.embedded import embedded_clip
+from posexp.video.source import VideoSource
+
+
+def unpacked(player, run):
+    """x, y in px and confidence, as the browser reads them."""
+    about = player.runs[run]
+    values = np.frombuffer(player.points[run], np.uint16).reshape(-1, len(about["joints"]), 3)
+    values = np.where(values == 65535, np.nan, values.astype(float))
+    places = (-0.5 + 2 * values[..., :2] / 65534) * (WIDTH, HEIGHT)
+    return places, values[..., 2] / 65534
+
+
+def test_the_browser_gets_what_the_runs_have():
+    poses = standing(6)
+    image, confidence = poses.image.copy(), poses.confidence.copy()
+    image[2], confidence[2] = np.nan, 0
+    image[3, 0] = (-100, 600)  # outside the picture, and still there
+    poses = replace(poses, image=image, confidence=confidence)
+    comparison = compare({"one": standing(6), "two": poses})
+    player = player_of(comparison.sequences, None, comparison, "no video")
+    places, sure = unpacked(player, 1)
+    assert np.nanmax(np.abs(places - poses.image)) < 0.02
+    assert np.array_equal(np.isnan(places[..., 0]), np.isnan(poses.image[..., 0]))
+    assert np.abs(sure - poses.confidence).max() < 1e-4
+    assert np.frombuffer(player.times, np.float64) == pytest.approx(poses.time)
+    assert np.frombuffer(player.frames, np.int32).tolist() == poses.frame.tolist()
+    assert np.frombuffer(player.disagreement, np.float32) == pytest.approx(comparison.disagreement)
+    angles = np.frombuffer(player.angles[0], np.float32).reshape(6, len(player.angle_names))
+    assert angles[0, player.angle_names.index("left_knee")] == pytest.approx(180, abs=1)
+    assert player.runs[0]["color"] != player.runs[1]["color"]
+    edges = {tuple(poses.skeleton.joints[i] for i in edge) for edge in player.runs[0]["edges"]}
+    assert edges == set(poses.skeleton.edges)
+    assert player.joint == "left_knee" and set(player.joints) == set(poses.skeleton.joints)
+    assert player.message == "no video" and player.video_url == ""
+
+
+def test_long_videos_send_fewer_joints(monkeypatch):
+    monkeypatch.setattr("posexp.notebook.widgets._MANY", 50)
+    image = np.full((6, 33, 2), 50, np.float32)
+    poses = replace(
+        standing(6), skeleton=BLAZEPOSE33, image=image, confidence=np.ones((6, 33)),
+    )  # fmt: skip
+    player = player_of({"mlkit": poses}, None)
+    assert len(player.runs[0]["joints"]) == 17
+    assert len(player.points[0]) == 6 * 17 * 3 * 2
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A store with three runs of one clip, two variants, and one of another."""
+    folder = tmp_path_factory.mktemp("widgets å")
+    ffmpeg("-i", embedded_clip(), "-frames:v", "40", folder / "<i>clip.mp4")
+    ffmpeg("-i", embedded_clip(), "-ss", "1", "-frames:v", "20", folder / "other.mp4")
+    common = [f"tracking.folder={folder / 'mlruns'}", "overlay=none"]
+    clip = f"video={folder / '<i>clip.mp4'}"
+    runs = [
+        posexp.run([f"video={folder / 'other.mp4'}", *common]),
+        posexp.run([clip, "video.stop=0.3", *common]),
+        posexp.run([clip, "model.mode=single_image", *common]),
+        posexp.run([clip, *common]),
+    ]
+    return folder, runs
+
+
+@pytest.fixture
+def chooser(place, monkeypatch):
+    monkeypatch.chdir(place[0])
+    return CompareRuns()
+
+
+def test_the_newest_video_is_chosen_with_one_run_of_each_variant(chooser, place):
+    _, runs = place
+    assert set(chooser.chooser.value) == {runs[2].id, runs[3].id}
+    assert [run["label"] for run in chooser.player.runs] == ["mlkit stream", "mlkit single_image"]
+    assert "model.mode" in chooser.table.value
+    assert "no Jupyter server" in chooser.player.message  # none runs in this test
+    assert "&lt;i&gt;" not in chooser.note.value and "<i>clip" not in chooser.table.value
+
+
+def test_search_video_and_status_narrow_the_list(chooser, place):
+    _, runs = place
+    everything = len(chooser.chooser.options)
+    chooser.chooser.value = ()
+    chooser.search.value = "model.mode=single_image"
+    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    chooser.search.value = "MLKIT model.mode=single_image"
+    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    chooser.search.value = "it's %' OR nothing"
+    assert not chooser.chooser.options and "No run is like that" in chooser.note.value
+    chooser.search.value = ""
+    assert len(chooser.chooser.options) == everything
+    chooser.video.value = runs[0].tags["video.sha256"]
+    assert [key for _, key in chooser.chooser.options] == [runs[0].id]
+
+
+def test_the_list_has_pages(chooser, monkeypatch):
+    everything = {key for _, key in chooser.chooser.options}
+    monkeypatch.setattr("posexp.notebook.widgets._RUNS", 2)
+    chooser.chooser.value = ()
+    chooser.refresh.click()
+    pages = [[key for _, key in chooser.chooser.options]]
+    assert chooser.newer.disabled and not chooser.older.disabled
+    while not chooser.older.disabled:
+        chooser.older.click()
+        pages.append([key for _, key in chooser.chooser.options])
+    assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
+    seen = [key for page in pages for key in page]
+    assert set(seen) == everything and len(seen) == len(everything)
+    chooser.newer.click()
+    assert [key for _, key in chooser.chooser.options] == pages[-2]
+
+
+def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
+    folder, runs = place
+    monkeypatch.chdir(folder)
+    chooser = CompareRuns([runs[3], runs[2].id[:12]])
+    assert len(chooser.player.runs) == 2 and chooser.player.worst
+    chooser.chooser.value = (runs[3].id,)
+    assert [run["label"] for run in chooser.player.runs] == ["mlkit"] and not chooser.player.worst
+    chooser.chooser.value = ()
+    assert chooser.player.runs == [] and "Choose one run" in chooser.player.message
+
+
+def test_problems_are_messages(chooser, place):
+    _, runs = place
+    chooser.choose([runs[0], runs[3]])
+    assert "expected runs of one video" in chooser.note.value and chooser.player.runs == []
+    assert "<i>clip" not in chooser.note.value  # a name is text, never markup
+    chooser.choose(["nonsense"])
+    assert "expected one run" in chooser.note.value
+    file = Path(runs[3].artifacts) / "keypoints" / "keypoints.parquet"
+    aside = file.with_suffix(".aside")
+    file.rename(aside)
+    try:
+        chooser.choose([runs[3]])
+    finally:
+        aside.rename(file)
+    assert "expected the artifact keypoints/keypoints.parquet" in chooser.note.value
+    chooser.choose([runs[3]])
+    assert chooser.note.value == "" and len(chooser.player.runs) == 1
+
+
+def test_no_runs_and_no_server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "No runs yet" in CompareRuns().note.value
+    gone = CompareRuns(uri="http://127.0.0.1:9")
+    assert "does not work" in gone.note.value and "Is it running?" in gone.note.value
+
+
+def test_the_video_of_a_run_that_has_moved(place, monkeypatch):
+    folder, runs = place
+    monkeypatch.chdir(folder)
+    video = folder / "other.mp4"
+    video.rename(folder / "moved.mp4")
+    try:
+        view = RunView(runs[0])
+    finally:
+        (folder / "moved.mp4").rename(video)
+    assert "not where it was" in view.player.message and len(view.player.runs) == 1
+    tables = view.children[1]
+    assert "left_knee" in tables.children[0].value and "left_knee_x" in tables.children[1].value
+
+
+def test_the_table_of_a_run_goes_by_its_own_threshold(place):
+    run = place[1][3]
+    strict = replace(run, params={**run.params, "keypoints.confidence_threshold": "1.0"})
+    shown, strictly = (RunView(r).children[1].children[0].value for r in (run, strict))
+    expected = [_html(confidence_table(run.poses(), t).round(3)) for t in (0.3, 1.0)]
+    assert [shown, strictly] == expected
+    assert shown != strictly
+
+
+def test_runs_and_sequences_show_themselves(place):
+    run = place[1][3]
+    page = run._repr_html_()
+    assert "<i>clip" not in page and "&lt;i&gt;clip" in page and run.page.split("?")[0] in page
+    assert "40 frames" in run.poses()._repr_html_()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """What a Jupyter server with its root in a folder writes down of itself."""
+    root = tmp_path / "root"
+    (root / "notes å").mkdir(parents=True)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("JPY_PARENT_PID", "123")
+    about = {"root_dir": str(root), "base_url": "/user/me/"}
+    (tmp_path / "jpserver-123.json").write_text(json.dumps(about))
+    monkeypatch.chdir(root / "notes å")
+    return root
+
+
+def test_addresses_of_videos(server, tmp_path):
+    inside = server / "notes å" / "clip #1.mp4"
+    ffmpeg("-i", embedded_clip(), "-frames:v", "5", inside)
+    assert media.url_of(inside) == "/user/me/files/notes%20%C3%A5/clip%20%231.mp4"
+    outside = tmp_path / "clip.mp4"
+    inside.rename(outside)
+    url = media.url_of(outside)
+    assert url.startswith("/user/me/files/notes%20%C3%A5/mlruns/media/") and url.endswith(".mp4")
+    copy = next((server / "notes å" / "mlruns" / "media").glob("*.mp4"))
+    assert copy.read_bytes() == outside.read_bytes()
+    assert media.url_of(outside) == url and len(list(copy.parent.glob("*.mp4"))) == 1
+
+
+def test_links_and_copies_go_with_their_videos(server, tmp_path, capsys):
+    """A hard link keeps the content on the disk: a clip that is deleted must be gone for good."""
+    folder = server / "notes å" / "mlruns" / "media"
+    clips = [tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.avi", tmp_path / "d.mp4"]
+    for index, clip in enumerate(clips):
+        codec = "mpeg4" if clip.suffix == ".avi" else "copy"
+        ffmpeg("-i", embedded_clip(), "-frames:v", 5 + index, "-c:v", codec, clip)
+        media.url_of(clip)
+    assert len(list(folder.glob("[!.]*"))) == 4
+    assert clips[0].stat().st_nlink == 2
+    assert main(["media"]) == 0
+    shown = capsys.readouterr().out
+    assert all(str(clip) in shown for clip in clips) and "has gone" not in shown
+    clips[0].unlink()
+    clips[1].write_bytes(b"another")
+    clips[2].rename(tmp_path / "moved.avi")
+    assert main(["media"]) == 0
+    assert capsys.readouterr().out.count("its video has gone or changed") == 3
+    (folder / "0123456789abcdef.mp4").touch()  # of a version that took no note
+    media.url_of(clips[3])
+    assert [each.video for each in media.kept()] == [clips[3]]
+    assert len(list(folder.iterdir())) == 2  # and its note
+    (folder / ".0123.part").touch()
+    assert main(["media", "clear"]) == 0 and not list(folder.iterdir())
+    assert "Removed 1 links and copies" in capsys.readouterr().out
+    assert clips[3].stat().st_nlink == 1
+    assert main(["media", "clean"]) == 2
+
+
+def test_what_lies_below_a_hidden_folder_is_linked_or_told(server, monkeypatch):
+    hidden = server / ".data" / "clip.mp4"
+    hidden.parent.mkdir()
+    ffmpeg("-i", embedded_clip(), "-frames:v", "5", hidden)
+    assert "/notes%20%C3%A5/mlruns/media/" in media.url_of(hidden)
+    (server / ".secret").mkdir()
+    monkeypatch.chdir(server / ".secret")
+    with pytest.raises(VideoError, match="does not serve what lies below a hidden folder"):
+        media.url_of(hidden)
+
+
+def test_what_browsers_cannot_play_becomes_h264_with_the_same_times(server):
+    video = server / "clip.avi"
+    ffmpeg("-i", embedded_clip(), "-frames:v", "30", "-c:v", "mpeg4", video)
+    url = media.url_of(video)
+    proxy = server / "notes å" / "mlruns" / "media" / url.rpartition("/")[2]
+    made, original = VideoSource(proxy), VideoSource(video)
+    assert made.info.codec == "h264"
+    assert [f.time for f in made.frames()] == pytest.approx(
+        [f.time for f in original.frames()], abs=1e-4
+    )
+    before = proxy.stat().st_mtime_ns
+    assert media.url_of(video) == url and proxy.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-vf", "interlace=lowpass=off", "-x264-params", "tff=1"),
+     ("-map", "0", "-map", "0", "-s:v:0", "64x48")],
+    ids=["interlaced", "two tracks"],
+)  # fmt: skip
+def test_what_a_browser_would_show_otherwise_is_converted(server, options):
+    video = server / "clip.mp4"
+    ffmpeg("-i", embedded_clip(), "-frames:v", "6", "-pix_fmt", "yuv420p", *options, video)
+    proxy = server / "notes å" / "mlruns" / "media" / media.url_of(video).rpartition("/")[2]
+    made, original = VideoSource(proxy), VideoSource(video)
+    assert (made.info.width, made.info.height) == (original.info.width, original.info.height)
+    assert original.remarks and not made.remarks
+
+
+def test_no_address_without_a_server_or_beyond_its_folder(server, tmp_path, monkeypatch):
+    outside = tmp_path / "clip.mp4"
+    ffmpeg("-i", embedded_clip(), "-frames:v", "5", outside)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match="expected the notebook under"):
+        media.url_of(outside)
+    monkeypatch.setenv("JPY_PARENT_PID", "124")
+    with pytest.raises(VideoError, match="no Jupyter server"):
+        media.url_of(outside)

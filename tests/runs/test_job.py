@@ -1,0 +1,337 @@
+"""Jobs: what they leave when something goes wrong, and what the next start makes of it."""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from clips import make_clip
+from conftest import free_port
+from faultpoints import StandIn
+
+from posexp.config import load_config
+from posexp.errors import TrackingError, VideoError
+from posexp.runs import job
+from posexp.settings import TrackingSettings
+from posexp.store import outbox, tracking
+from posexp.store.journal import FILE, Journal
+from posexp.store.record import RunRecord
+from posexp.store.tracking import Store
+from posexp.sweeps import worker
+from posexp.video.source import VideoSource
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty") / "mlruns"
+    tracking.open_store(TrackingSettings(folder=str(folder)))
+    return folder
+
+
+@pytest.fixture
+def settings(empty_store, tmp_path, monkeypatch) -> TrackingSettings:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(empty_store, tmp_path / "mlruns")
+    return TrackingSettings(folder=str(tmp_path / "mlruns"))
+
+
+@pytest.fixture
+def store(settings) -> Store:
+    return tracking.open_store(settings)
+
+
+def leave(settings: TrackingSettings, name: str, status: str = "FINISHED", **more) -> Path:
+    """A folder of results whose process has gone."""
+    uri = more.pop("uri", tracking.uri_of(settings))
+    about = {"name": "clip.mp4", "digest": "0", "source": "clip.mp4"}
+    params = {"model": "mlkit", **more.pop("params", {})}
+    record = RunRecord(name, "posexp", params, {"video": "clip.mp4"}, about, uri=uri,
+                       end_ms=4_000_000_000_000, **more)  # fmt: skip
+    folder = outbox.claim(tracking.pending_folder(settings), record, name)
+    assert folder is not None
+    (folder.path / "artifacts").mkdir()
+    (folder.path / "artifacts" / "file.txt").write_text(name)
+    record.status = status
+    record.save(folder.path)
+    folder.release()
+    return folder.path
+
+
+SHAPE = {"skeleton": "coco17", "width": 64, "height": 48, "source": "clip.mp4", "model": "x",
+         "confidence_meaning": "none"}  # fmt: skip
+
+
+def journal_in(folder: Path, frames: int = 3) -> Path:
+    stand_in = StandIn()
+
+    class Frames:
+        def __init__(self, index: int) -> None:
+            self.index, self.time = index, index / 25
+
+    journal = Journal(folder / FILE, len(stand_in.skeleton))
+    for pose in stand_in.estimate(Frames(index) for index in range(frames)):
+        journal.add(None, pose)
+    journal.close()
+    return folder / FILE
+
+
+def changed(path: Path, **values) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def unknown_field(folder, store):
+    changed(folder / "run.json", invented=1)
+
+
+def cut_off(folder, store):
+    text = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(text[: len(text) // 2])
+
+
+def of_no_json(folder, store):
+    (folder / "run.json").write_bytes(b"\x80\x00" * 50)
+
+
+def nested_too_deep(folder, store):
+    (folder / "run.json").write_text("[" * 100_000)
+
+
+def wrong_types(folder, store):
+    changed(folder / "run.json", tags=["video"], metrics={"a": "b"})
+
+
+def series_of_another_length(folder, store):
+    changed(folder / "run.json", steps=[1, 2, 3], series={"a": [1.0]})
+
+
+def a_name_that_mlflow_refuses(folder, store):
+    changed(folder / "run.json", params={"what?": "1"})
+
+
+def no_dataset(folder, store):
+    changed(folder / "run.json", dataset={})
+
+
+def deleted_in_mlflow(folder, store):
+    record = RunRecord.read(folder)
+    store.start(record)
+    record.save(folder)
+    store._client.delete_run(record.run_id)
+
+
+FAULTS = [
+    unknown_field, cut_off, of_no_json, nested_too_deep, wrong_types, series_of_another_length,
+    a_name_that_mlflow_refuses, no_dataset, deleted_in_mlflow,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_of_one_folder_costs_that_one_only(settings, store, caplog, spoil):
+    leave(settings, "a first")
+    spoiled = leave(settings, "b spoiled")
+    leave(settings, "c last")
+    spoil(spoiled, store)
+    assert job.recover(settings) == 0
+    logged = job.log_waiting(settings, store, every=True)
+    assert [run.name for run in logged if run] == ["a first", "c last"]
+    assert not list(tracking.pending_folder(settings).iterdir())
+    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
+    assert (kept / "artifacts" / "file.txt").read_text() == "b spoiled"
+    assert "move this folder back" in (kept / "reason.txt").read_text()
+    (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert str(kept) in line and "\n" not in line
+
+
+def test_what_was_mended_and_moved_back_is_logged(settings, store):
+    folder = leave(settings, "run")
+    deleted_in_mlflow(folder, store)
+    run_id = RunRecord.read(folder).run_id
+    assert job.log_waiting(settings, store, every=True) == [None]
+    store._client.restore_run(run_id)
+    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
+    kept.rename(tracking.pending_folder(settings) / kept.name)
+    (run,) = job.log_waiting(settings, store, every=True)
+    assert run is not None and (run.id, run.status) == (run_id, "FINISHED")
+
+
+def test_a_run_of_another_server_is_created_anew_once(settings, store):
+    folder = leave(settings, "run", uri="http://elsewhere", run_id="0" * 32)
+    again = folder.with_name("again")
+    shutil.copytree(folder, again)  # as a backup that was put back
+    for _ in range(2):
+        assert len(job.log_waiting(settings, store, every=True)) <= 2
+    assert [run.status for run in store.search({})] == ["FINISHED"]
+
+
+def mixed_up(journal: Path) -> None:
+    journal.write_bytes(journal.read_bytes().replace(b"image", b"world", 1))
+
+
+def bits_turned(journal: Path) -> None:
+    head, _, rest = journal.read_bytes().partition(b"\n")
+    journal.write_bytes(head + b"\n" + bytes(255 - byte for byte in rest))
+
+
+def repeated(journal: Path) -> None:
+    head, _, rest = journal.read_bytes().partition(b"\n")
+    journal.write_bytes(head + b"\n" + rest + rest)
+
+
+@pytest.mark.parametrize("spoil", [mixed_up, bits_turned, repeated])
+def test_a_damaged_journal_costs_its_run_only(settings, store, spoil):
+    shape = {**SHAPE, "skeleton": "blazepose33"}
+    spoil(journal_in(leave(settings, "a spoiled", "RUNNING", shape=shape)))
+    journal_in(leave(settings, "b whole", "RUNNING", shape=shape))
+    assert job.recover(settings) == 2
+    (run,) = [run for run in store.search({}) if run.name == "b whole"]
+    assert (run.status, len(run.poses())) == ("KILLED", 3)
+    assert not list(tracking.pending_folder(settings).iterdir())
+    assert not any(run.status == "RUNNING" for run in store.search({}))
+
+
+def test_joints_that_coincide_are_no_fault(settings, store):
+    """The torso has no length then, and nothing may be divided by it."""
+    import numpy as np
+
+    from posexp.pose.sequence import FramePose
+
+    folder = leave(settings, "run", "RUNNING", shape={**SHAPE, "skeleton": "coco17"})
+    journal = Journal(folder / FILE, 17)
+    for index in range(4):
+        same = np.full((17, 2), 5, np.float32)
+        journal.add(None, FramePose(index, index / 25, same, np.ones(17, np.float32)))
+    journal.close()
+    assert job.recover(settings) == 1
+    (run,) = store.search({})
+    assert (run.status, len(run.poses())) == ("KILLED", 4)
+
+
+def test_a_killed_run_ended_when_it_last_wrote(settings, store):
+    start = 1_700_000_000_000
+    folder = leave(settings, "run", "RUNNING", start_ms=start,
+                   shape={**SHAPE, "skeleton": "blazepose33"})  # fmt: skip
+    journal = journal_in(folder)
+    for path in (folder / "run.json", folder / "artifacts" / "file.txt"):
+        os.utime(path, (start / 1000, start / 1000))
+    os.utime(journal, (start / 1000 + 4, start / 1000 + 4))
+    job.recover(settings)
+    (run,) = store.search({})
+    info = store._client.get_run(run.id).info
+    assert info.end_time - info.start_time == 4000
+
+
+def test_what_dead_processes_left_is_swept_up(settings, store):
+    base = tracking.pending_folder(settings)
+    (base / ".0123.part" / "artifacts").mkdir(parents=True)  # was being removed
+    (base / "20250101-000000-mlkit-clip" / "artifacts").mkdir(parents=True)  # by an older version
+    folder = leave(settings, "run")
+    (folder / "artifacts" / ".0123.part").write_text("half")
+    old = Path(settings.folder) / "sweeps" / ".0123.part"
+    old.parent.mkdir()
+    old.write_text("half")
+    os.utime(old, (0, 0))
+    job.recover(settings)
+    job.log_waiting(settings, store, every=True)
+    assert not list(base.iterdir())
+    assert not list(Path(settings.folder).rglob("*.part"))
+
+
+def task_of(folder: Path, *overrides: str) -> tuple[job.Job, VideoSource]:
+    clip = folder / "clip.mp4"
+    if not clip.exists():
+        make_clip(clip, frames=5)
+    config, plain = load_config(["model=mlkit", f"video={clip}", "overlay=none", *overrides])
+    source = VideoSource(clip)
+    weights = StandIn().weights
+    return job.prepare(config, plain, source.path, job.content_of(clip), weights, "s"), source
+
+
+class Meanwhile(StandIn):
+    """Does something in the middle of the video."""
+
+    def __init__(self, what) -> None:
+        super().__init__()
+        self._what = what
+
+    def estimate(self, frames):
+        for pose in super().estimate(frames):
+            if pose.frame == 3:
+                self._what()
+            yield pose
+
+
+def raising(error):
+    def what() -> None:
+        raise error
+
+    return what
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(VideoError("clip.mp4", "is damaged"), "FAILED"),
+                          (KeyboardInterrupt(), "KILLED")],
+)  # fmt: skip
+def test_what_went_wrong_is_said_though_the_server_is_down_too(
+    settings, caplog, monkeypatch, error, status
+):
+    task, source = task_of(Path.cwd(), f"tracking.uri=http://127.0.0.1:{free_port()}")
+    with pytest.raises(type(error)) as raised:
+        job.perform(task, Meanwhile(raising(error)), source)
+    assert raised.value is error
+    (path,) = tracking.pending_folder(settings).iterdir()
+    assert RunRecord.read(path).status == status
+    assert (path / "artifacts" / "keypoints" / "keypoints.csv").is_file()
+    assert any(str(path) in r.getMessage() and "sync" in r.getMessage() for r in caplog.records)
+    monkeypatch.setattr(worker, "_loaded", lambda _: Meanwhile(raising(error)))
+    outcome = worker.attempt(task)
+    assert outcome.status == {"FAILED": "failed", "KILLED": "interrupted"}[status]
+    assert outcome.last  # the worker ends, and is not waited for
+
+
+def test_results_that_are_removed_while_they_are_made_are_said_to_be_lost(settings):
+    task, source = task_of(Path.cwd())
+    with pytest.raises(TrackingError, match="was removed while the run wrote to it") as raised:
+        job.perform(task, Meanwhile(lambda: shutil.rmtree(settings.folder)), source)
+    assert not isinstance(raised.value, job.WaitingError)
+    assert not (Path(settings.folder) / "mlflow.db").exists()
+
+
+def test_a_run_deleted_in_mlflow_while_it_goes_on_keeps_its_results(settings, store):
+    task, source = task_of(Path.cwd())
+
+    def delete() -> None:
+        (run,) = store.search({})
+        store._client.delete_run(run.id)
+
+    with pytest.raises(TrackingError, match="deleted") as raised:
+        job.perform(task, Meanwhile(delete), source)
+    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
+    assert str(kept) in str(raised.value)
+    assert (kept / "artifacts" / "keypoints" / "keypoints.csv").is_file()
+    again, source = task_of(Path.cwd())
+    assert job.perform(again, StandIn(), source).status == "FINISHED"
+
+
+def test_an_experiment_that_was_deleted_is_said_before_the_video_is_read(settings, store):
+    store.prepare("old")
+    store._client.delete_experiment(store._client.get_experiment_by_name("old").experiment_id)
+    task, source = task_of(Path.cwd(), "tracking.experiment=old")
+    with pytest.raises(tracking.Refused, match="deleted in MLflow"):
+        job.perform(task, Meanwhile(raising(AssertionError)), source)
+    assert not list(tracking.pending_folder(settings).iterdir())
+
+
+def test_what_is_logged_late_leaves_what_was_done_meanwhile(settings, store):
+    """Killed, done by another process, and only then closed by a third."""
+    task, source = task_of(Path.cwd())
+    with pytest.raises(KeyboardInterrupt):
+        job.perform(task, Meanwhile(raising(KeyboardInterrupt())), source)
+    (killed,) = store.search({})
+    folder = leave(settings, "late", "RUNNING")
+    changed(folder / "run.json", tags=killed.tags | {"posexp.key": "late"}, key="late")
+    task, source = task_of(Path.cwd())
+    done = job.perform(task, StandIn(), source)
+    job.recover(settings)
+    assert [(run.id, run.status) for run in store.search({})] == [(done.id, "FINISHED")]

@@ -1,0 +1,209 @@
+"""MLflow: names, filters, addresses and servers as people have them."""
+
+import contextlib
+import re
+import shutil
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posexp.errors import ConfigError, TrackingError
+from posexp.settings import TrackingSettings
+from posexp.store import outbox, tracking
+from posexp.store.record import RunRecord
+from posexp.store.tracking import Store
+
+ODD = ["Anna's pilot", 'the "good" one', "both ' and \"", "back\\slash", "\\", "'", "100%", "a_b",
+       "aXb", "å 𝄞", "x' OR '1'='1", "a`b", "a;b -- c", " ends in space "]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty") / "mlruns"
+    tracking.open_store(TrackingSettings(folder=str(folder)))
+    return folder
+
+
+@pytest.fixture
+def store(empty_store, tmp_path) -> Store:
+    shutil.copytree(empty_store, tmp_path / "mlruns")
+    return tracking.open_store(TrackingSettings(folder=str(tmp_path / "mlruns")))
+
+
+def record(name: str = "run", **tags: str) -> RunRecord:
+    about = {"name": "clip.mp4", "digest": "0", "source": "clip.mp4"}
+    return RunRecord(name, "posexp", {"model": "mlkit"}, {"video": "clip.mp4", **tags}, about)
+
+
+def test_any_value_of_a_tag_is_found_and_no_other(store):
+    for value in ODD:
+        store.start(record(value, **{"posexp.sweep": value, "posexp.fingerprint": "f"}))
+    for value in ODD:
+        tags = {"posexp.sweep": value, "posexp.fingerprint": "f"}
+        assert [run.name for run in store.search(tags)] == [value]
+        assert [run.name for run in store.search(tags, 1, "status = 'RUNNING'")] == [value]
+    assert len(store.search({})) == len(ODD)
+
+
+def test_any_word_finds_the_runs_that_have_it(store):
+    for value in ODD:
+        store.start(record(value, group=value.replace(" ", "_")))
+    for value in ODD:
+        word = max(value.split(), key=len)
+        expected = {name for name in ODD if word.lower() in name.lower()}
+        assert {run.name for run in store.page_of({}, word, "", 50)[0]} == expected
+        group = value.replace(" ", "_")
+        assert [run.name for run in store.page_of({}, f"group={group}", "", 50)[0]] == [value]
+    assert len(store.page_of({}, "model=mlkit", "status = 'RUNNING'", 50)[0]) == len(ODD)
+
+
+@pytest.mark.parametrize("column", ["height (cm)", "Größe", "a/b", "../x", "..", "", "x" * 300,
+                                    "what?", "a\nb", "50%"])  # fmt: skip
+def test_any_column_becomes_a_tag(store, column):
+    run = record(**{tracking.tag_name(column): "1"})
+    store.start(run)
+    assert "1" in store.run(run.run_id).tags.values()
+
+
+def test_more_tags_and_params_than_mlflow_takes_at_once(store, tmp_path):
+    many = record(**{f"tag {n}": str(n) for n in range(250)})
+    many.params |= {f"param {n}": str(n) for n in range(250)}
+    store.start(many)
+    run = store.finish(many, tmp_path)
+    assert len(run.params) == 251
+    assert sum(name.startswith("tag ") for name in run.tags) == 250
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a%b", "a b", "å&=;'", "?"])
+def test_any_folder_holds_a_store_and_nothing_stray(empty_store, tmp_path, name):
+    folder = tmp_path / name / "mlruns"
+    settings = TrackingSettings(folder=str(folder))
+    if "?" in name:
+        tracking.open_store(settings)  # made there; else a copy is quicker
+    else:
+        shutil.copytree(empty_store, folder)
+    store = tracking.open_store(settings)
+    made = record()
+    store.start(made)
+    (tmp_path / "results" / "artifacts").mkdir(parents=True)
+    (tmp_path / "results" / "artifacts" / "file.txt").write_text("x")
+    run = store.finish(made, tmp_path / "results")
+    assert run.file("file.txt").read_text() == "x"
+    assert run.file("file.txt").is_relative_to(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {name, "results"}
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["mlruns"]
+    assert (folder / "mlflow.db").is_file()
+
+
+@pytest.mark.parametrize("key", ["experiment", "run_name", "sweep"])
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "...", "x" * 501])
+def test_a_name_that_no_store_takes_is_refused_at_once(key, name):
+    with pytest.raises(ConfigError, match=f"tracking.{key}: expected a name of at most 500"):
+        TrackingSettings(**{key: name})
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 500, "å" * 500, ".hidden", "group/study", "../../up", "a\\b"]
+)
+def test_other_names_are_experiments_with_a_folder_inside(store, tmp_path, name):
+    TrackingSettings(experiment=name)
+    made = record()
+    made.experiment = name
+    store.start(made)
+    inside = tmp_path / "mlruns" / "artifacts"
+    assert Path(store.run(made.run_id).artifacts).resolve().parent.parent.parent == inside
+
+
+@contextlib.contextmanager
+def answering(text: bytes, kind: str = "application/json"):
+    """A server that answers everything with the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_POST = do_GET
+
+        def log_message(self, *_) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("text", [b"{}", b"[]", b"<html>Welcome</html>", b"", b"null", b"\xff\x00"])
+def test_another_kind_of_server_is_no_store(text):
+    with (
+        answering(text) as uri,
+        pytest.raises(TrackingError, match="expected an MLflow server, which says OK"),
+    ):
+        tracking.open_store(TrackingSettings(uri=uri))
+
+
+def test_a_server_that_says_ok_to_everything_is_no_store():
+    with answering(b"OK", "text/plain") as uri:
+        store = tracking.open_store(TrackingSettings(uri=uri))
+        assert not store.answers()
+        with pytest.raises(TrackingError, match="does not work"):
+            store.search({})
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(tracking, "_SOON", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TrackingError, match="no answer"):
+            tracking.open_store(TrackingSettings(uri=uri))
+
+
+def test_pictures_are_named_as_mlflow_names_them(store, tmp_path):
+    made = record()
+    store.start(made)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    store._client.log_image(made.run_id, picture, key="overlay", step=7, synchronous=True)
+    tracking.add_pictures(made, tmp_path / "artifacts", {7: picture})
+    tracking.add_pictures(made, tmp_path / "artifacts", {7: picture})  # once more, the same
+
+    def masked(names):
+        return sorted(re.sub(r"\d{10,}|[0-9a-f-]{36}", "#", name) for name in names)
+
+    theirs = [file.path for file in store._client.list_artifacts(made.run_id, "images")]
+    ours = [f"images/{path.name}" for path in (tmp_path / "artifacts" / "images").iterdir()]
+    assert masked(ours) == masked(theirs)
+    assert store.run(made.run_id).tags["mlflow.loggedImages"] == made.tags["mlflow.loggedImages"]
+
+
+def test_tables_are_written_as_mlflow_writes_them(store, tmp_path):
+    import pandas as pd
+
+    made = record()
+    store.start(made)
+    table = pd.DataFrame({"joint": ["knee", None], "px": [1.5, float("nan")]})
+    store._client.log_table(made.run_id, table, "tables/pairs.json")
+    theirs = store.run(made.run_id)
+    (tmp_path / "tables").mkdir()
+    table.to_csv(tmp_path / "tables" / "pairs.csv", index=False)
+    tracking.add_tables(made, tmp_path)
+    assert (tmp_path / "tables/pairs.json").read_text() == theirs.file(
+        "tables/pairs.json"
+    ).read_text()
+    assert made.tags["mlflow.loggedArtifacts"] == theirs.tags["mlflow.loggedArtifacts"]
+
+
+def test_a_lock_that_another_holds_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "_PATIENCE", 0.1)
+    with (
+        outbox.locked(tmp_path / ".store.lock"),
+        pytest.raises(TrackingError, match="another process has held this lock"),
+    ):
+        tracking.open_store(TrackingSettings(folder=str(tmp_path)))
