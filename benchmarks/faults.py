@@ -36,9 +36,10 @@ from conftest import free_port
 from integration.test_server import served, server_command
 from mutations import read_all, write_mutated
 
-from posexp.runs import job
+from posexp.runs.recovery import log_waiting, recover
 from posexp.settings import TrackingSettings
 from posexp.store import outbox, tracking
+from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
@@ -64,7 +65,7 @@ def make_clips(folder: Path, count: int, frames: int) -> None:
 def runs_of(folder: Path, uri: str | None = None) -> list[Any]:
     """All runs in the folder's store, or a server's, that are not deleted."""
     settings = TrackingSettings(uri=uri, folder=str(folder / "mlruns"))
-    return tracking.open_store(settings).search({}, None)
+    return Archive(settings).open().search({}, None)
 
 
 def damaged_files(folder: Path, count: int) -> None:
@@ -104,7 +105,7 @@ def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:
     record = RunRecord(
         name, "posexp", {}, {"video": "clip.mp4"}, about, uri=tracking.uri_of(settings), **more
     )
-    made = outbox.claim(tracking.pending_folder(settings), record, name)
+    made = Archive(settings).outbox.claim(record, name)
     assert made is not None
     record.status = "FINISHED"
     record.save(made.path)
@@ -114,7 +115,7 @@ def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:
 
 def refused_results(folder: Path) -> None:
     settings = TrackingSettings(folder=str(folder / "mlruns"))
-    store = tracking.open_store(settings)
+    store = Archive(settings).open()
 
     def changed(**values: Any) -> Callable[[Path], None]:
         def change(path: Path) -> None:
@@ -146,10 +147,10 @@ def refused_results(folder: Path) -> None:
         spoil(_left(settings, name))
         good += 1
     _left(settings, "good")
-    job.recover(settings)
-    job.log_waiting(settings, store, every=True)
+    recover(Archive(settings))
+    log_waiting(Archive(settings), store, every=True)
     done = [run.name for run in store.search({}, None) if run.status == "FINISHED"]
-    base = tracking.pending_folder(settings)
+    base = Archive(settings).outbox.base
     rejected = len(list((base.parent / outbox.REJECTED).iterdir()))
     print(f"faulty results between good ones{len(faults):6}")
     print(f"    moved aside, with a reason  {rejected:6}   logged all the same "

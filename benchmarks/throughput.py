@@ -248,7 +248,7 @@ def first_keypoint() -> None:
 def logging_time(video: Path, folder: Path) -> tuple[float, float]:
     """(s that MLflow takes, s of the whole run) of a run without overlay, the store made."""
     from posexp import run
-    from posexp.store.tracking import Store
+    from posexp.store.mlflow import Store
 
     spent = 0.0
 

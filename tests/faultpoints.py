@@ -158,7 +158,11 @@ class StandIn:
 def perform(folder: Path) -> None:
     """The job, as one of a sweep."""
     from posexp.config import load_config
-    from posexp.runs import job
+    from posexp.runs.delivery import Elsewhere
+    from posexp.runs.fingerprint import content_of
+    from posexp.runs.job import prepare
+    from posexp.runs.performance import perform
+    from posexp.store.archive import Archive
     from posexp.video.source import VideoSource
 
     clip = folder.parent / "clip.mp4"
@@ -167,26 +171,27 @@ def perform(folder: Path) -> None:
     )
     stand_in: Any = StandIn()
     source = VideoSource(clip)
-    content = job.content_of(clip)
-    task = job.prepare(config, plain, source.path, content, stand_in.weights, "s")
-    with contextlib.suppress(job.Elsewhere):
-        job.perform(task, stand_in, source)
+    content = content_of(clip)
+    task = prepare(config, plain, source.path, content, stand_in.weights, "s")
+    with contextlib.suppress(Elsewhere):
+        perform(task, stand_in, source, Archive(task.config.tracking))
 
 
 def next_start(folder: Path) -> list[str]:
     """What the next start does, and what is wrong after it."""
     from posexp.files import PART
-    from posexp.runs import job
+    from posexp.runs.recovery import log_waiting, recover
     from posexp.settings import TrackingSettings
-    from posexp.store import tracking
+    from posexp.store.archive import Archive
 
     settings = TrackingSettings(folder=str(folder))
     left = {path.parent.name: json.loads(path.read_text())
             for path in folder.glob("pending/*/run.json")}  # fmt: skip
     written = [path.stat().st_size for path in folder.glob("pending/*/poses.journal")]
-    job.recover(settings)
-    store = tracking.open_store(settings)
-    job.log_waiting(settings, store, every=False)
+    archive = Archive(settings)
+    recover(archive)
+    store = archive.open()
+    log_waiting(archive, store, every=False)
     wrong = [f"blocked: {p.name}" for p in folder.glob("pending/*")]
     wrong += [f"blocked: {p.name} rejected" for p in folder.glob("rejected/*")]
     wrong += [f"blocked: {p} is left" for p in folder.rglob(f"*{PART}")]
@@ -239,9 +244,9 @@ def _next(connection: Any, folder: Path) -> None:
 
 def _make_store(connection: Any, folder: Path) -> None:
     from posexp.settings import TrackingSettings
-    from posexp.store import tracking
+    from posexp.store.archive import Archive
 
-    tracking.open_store(TrackingSettings(folder=str(folder))).prepare("posexp")
+    Archive(TrackingSettings(folder=str(folder))).open().prepare("posexp")
     connection.send(True)
 
 
@@ -266,7 +271,8 @@ def main() -> None:
 
     make_clip(folder / "clip.mp4", frames=FRAMES)
     for name in ("av", "cv2", "matplotlib.backends.backend_agg", "pyarrow.parquet", "PIL.Image",
-                 "mlflow.store.tracking.sqlalchemy_store", "posexp.runs.job"):  # fmt: skip
+                 "mlflow.store.tracking.sqlalchemy_store", "posexp.runs.performance",
+                 "posexp.runs.results", "posexp.store.mlflow"):  # fmt: skip
         importlib.import_module(name)
     from matplotlib.figure import Figure
 

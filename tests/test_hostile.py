@@ -33,7 +33,8 @@ from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.skeleton import COCO17
 from posexp.settings import TrackingSettings
 from posexp.show import comparison_report, figures
-from posexp.store import tracking
+from posexp.store.archive import Archive
+from posexp.store.server import ui_command
 from posexp.sweeps.batch import sweep
 from posexp.video.source import VideoSource
 
@@ -178,7 +179,7 @@ def test_any_name_that_a_file_can_have(tmp_path, monkeypatch):
     result = sweep(["video=clips", "overlay=none"])
     assert result.table["status"].tolist() == ["finished"] * len(names), result.failed["problem"]
     assert sorted(result.table["frames"]) == [2 + index for index in range(len(names))]
-    runs = tracking.open_store(TrackingSettings()).search({})
+    runs = Archive(TrackingSettings()).open().search({})
     assert len(runs) == len(names)
     for run in runs:
         assert len(run.poses()) == run.metrics["tracking/frames"]
@@ -221,7 +222,7 @@ def test_markup_in_names_and_metadata_is_shown_and_not_run(tmp_path):
     comparison_report.write_comparison(compared, tmp_path, HTML, [])
     page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
     assert "&lt;img" in page and "<img src=x" not in page
-    player = (Path(widgets.__file__).parent / "static" / "player.js").read_text(encoding="utf-8")
+    player = (Path(widgets.__file__).with_name("player.js")).read_text(encoding="utf-8")
     assert "innerHTML" not in player and "insertAdjacentHTML" not in player
 
 
@@ -391,8 +392,8 @@ def test_names_of_a_servers_artifacts_stay_in_the_folder(elsewhere, tmp_path, mo
                              {"path": "x", "is_dir": False, "file_size": 4}]}  # fmt: skip
         Recorder.answers["/api/2.0/mlflow-artifacts/artifacts?"] = json.dumps(listing).encode()
         Recorder.answers["/api/2.0/mlflow-artifacts/artifacts/"] = b"evil"
-        found = tracking.Run("1" * 32, "", "FINISHED", {}, {}, {}, "mlflow-artifacts:/1/a", "1",
-                             elsewhere)  # fmt: skip
+        found = posexp.Run("1" * 32, "", "FINISHED", {}, {}, {}, "mlflow-artifacts:/1/a", "1",
+                           elsewhere)  # fmt: skip
         with pytest.raises(PosexpError, match="expected the artifact"):
             found.file("config/config.yaml")
     assert len(Recorder.asked) > len(names)
@@ -400,18 +401,17 @@ def test_names_of_a_servers_artifacts_stay_in_the_folder(elsewhere, tmp_path, mo
 
 
 def test_what_a_terminal_obeys_is_not_passed_on_from_a_store(logged):
-    store = tracking.open_store(TrackingSettings(folder=str(Path(logged.artifacts).parents[3])))
-    store._client.set_tag(logged.id, "video.size", "\x1b]0;title\x07\x1b[2J")
-    store._client.set_tag(logged.id, "mlflow.runName", "two\nlines \x1b[31m")
+    store = Archive(TrackingSettings(folder=str(Path(logged.artifacts).parents[3]))).open()
+    store.client.set_tag(logged.id, "video.size", "\x1b]0;title\x07\x1b[2J")
+    store.client.set_tag(logged.id, "mlflow.runName", "two\nlines \x1b[31m")
     run = store.run(logged.id)
     assert (run.name + run.tags["video.size"]).isprintable()
 
 
 def test_the_ui_is_served_to_this_machine_only_and_nothing_is_unpickled(tmp_path):
-    store = tracking.open_store(TrackingSettings(folder=str(tmp_path)))
-    command = tracking.ui_command(store, 5000)
+    command = ui_command(Archive(TrackingSettings(folder=str(tmp_path))).address, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    source = Path(tracking.__file__).parent
+    source = Path(posexp.__file__).parent
     for file in source.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"\b(pickle|joblib\.load|allow_pickle|read_pickle|marshal)\b", text), (

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
     from posexp.pose.truth import GroundTruth, read_truth
     from posexp.runs.extraction import extract
-    from posexp.runs.one import load_run as load
-    from posexp.runs.one import rerun, run
-    from posexp.store.tracking import Run
+    from posexp.runs.run import load_run as load
+    from posexp.runs.run import rerun, run
+    from posexp.store.run import Run
     from posexp.sweeps.batch import Sweep, sweep
 
 _HOMES = {
     "extract": ("posexp.runs.extraction", "extract"),
-    "run": ("posexp.runs.one", "run"),
-    "rerun": ("posexp.runs.one", "rerun"),
+    "run": ("posexp.runs.run", "run"),
+    "rerun": ("posexp.runs.run", "rerun"),
     "sweep": ("posexp.sweeps.batch", "sweep"),
     "Sweep": ("posexp.sweeps.batch", "Sweep"),
-    "load": ("posexp.runs.one", "load_run"),
+    "load": ("posexp.runs.run", "load_run"),
     "evaluate": ("posexp.measure.evaluation", "evaluate"),
     "compare": ("posexp.measure.comparison", "compare"),
     "Comparison": ("posexp.measure.comparison", "Comparison"),
@@ -43,7 +43,7 @@ _HOMES = {
     "read_truth": ("posexp.pose.truth", "read_truth"),
     "Evaluation": ("posexp.measure.evaluation", "Evaluation"),
     "GroundTruth": ("posexp.pose.truth", "GroundTruth"),
-    "Run": ("posexp.store.tracking", "Run"),
+    "Run": ("posexp.store.run", "Run"),
     "PoseSequence": ("posexp.pose.sequence", "PoseSequence"),
     "PosexpError": ("posexp.errors", "PosexpError"),
     "Skeleton": ("posexp.pose.skeleton", "Skeleton"),

@@ -15,7 +15,7 @@ from posexp.errors import ConfigError, ModelError, PosexpError, check_choice
 
 if TYPE_CHECKING:
     from posexp.measure.comparison import Comparison
-    from posexp.store.tracking import Run
+    from posexp.store.run import Run
     from posexp.sweeps.batch import Sweep
 
 HELP = """\
@@ -195,7 +195,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command.startswith("-"):
         raise ConfigError(command, "no such option", "`python -m posexp --help` shows them")
 
-    from posexp.runs.one import run
+    from posexp.runs.run import run
 
     _summarize(run(arguments, progress=True))
     return 0
@@ -245,7 +245,7 @@ def _summarize_sweep(result: Sweep) -> None:
 
 def _rerun(arguments: list[str]) -> int:
     from posexp.config import load_config
-    from posexp.runs.one import rerun
+    from posexp.runs.run import rerun
 
     defaults: dict[str, str | None] = {"run": "last", "weights": None}
     own, others = own_keys(arguments, defaults, "python -m posexp rerun run=last")
@@ -282,11 +282,12 @@ def _ui(arguments: list[str]) -> int:
     import socket
 
     from posexp.config import load_config
-    from posexp.store import tracking
+    from posexp.store.archive import Archive
+    from posexp.store.server import own_names, ui_command
 
-    settings = load_config(arguments)[0].tracking
-    store = tracking.open_store(settings)
-    if tracking.is_server(store.uri):
+    archive = Archive(load_config(arguments)[0].tracking)
+    store = archive.open()
+    if store.is_server:
         print(f"The runs are on a server; open {store.uri}")
         return 0
     with socket.socket() as probe:
@@ -294,8 +295,8 @@ def _ui(arguments: list[str]) -> int:
             raise ConfigError(
                 "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
             )
-    page = store.page(settings.experiment, port)
-    names = [*tracking.own_names(host), *filter(None, allowed.split(","))]
+    page = store.page(archive.settings.experiment, port)
+    names = [*own_names(host), *filter(None, allowed.split(","))]
     if names:
         logging.getLogger("posexp").warning(
             "there is no password: who reaches port %d of this machine can read and delete all runs"
@@ -309,7 +310,7 @@ def _ui(arguments: list[str]) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    command = tracking.ui_command(store, port, host, names)
+    command = ui_command(archive.address, port, host, names)
     os.execve(command[0], command, environment)
 
 
@@ -323,16 +324,16 @@ def _option(arguments: list[str], name: str, default: str) -> tuple[list[str], s
 
 def _sync(arguments: list[str]) -> int:
     from posexp.config import load_config
-    from posexp.runs.job import log_waiting, recover
-    from posexp.store import tracking
+    from posexp.runs.recovery import log_waiting, recover
+    from posexp.store.archive import Archive
 
-    settings = load_config(arguments)[0].tracking
-    if not tracking.pending_folder(settings).is_dir():
+    archive = Archive(load_config(arguments)[0].tracking)
+    if not archive.outbox.base.is_dir():
         print("Nothing is waiting to be logged")
         return 0
-    store = tracking.open_store(settings)
-    recovered = recover(settings)
-    runs = log_waiting(settings, store, every=True)
+    store = archive.open()
+    recovered = recover(archive)
+    runs = log_waiting(archive, store, every=True)
     for run in filter(None, runs):
         print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
     if not (runs or recovered):
@@ -391,13 +392,14 @@ def _media(arguments: list[str]) -> int:
 def _evaluate(arguments: list[str]) -> int:
     from posexp.config import load_config
     from posexp.runs.logged import evaluate_run
+    from posexp.store.archive import Archive
 
     own, others = own_keys(
         arguments, {"run": "last", "truth": None},
         "python -m posexp evaluate run=last truth=labels.csv",
     )  # fmt: skip
-    settings = load_config(others)[0].tracking
-    run, evaluation = evaluate_run(str(own["run"]), own["truth"], settings)
+    archive = Archive(load_config(others)[0].tracking)
+    run, evaluation = evaluate_run(str(own["run"]), own["truth"], archive)
     for note in evaluation.notes:
         logging.getLogger("posexp").warning("%s", note)
     labelled = f"{len(evaluation.truth)} labelled frames"
@@ -410,12 +412,13 @@ def _evaluate(arguments: list[str]) -> int:
 def _compare(arguments: list[str]) -> int:
     from posexp.config import load_config
     from posexp.runs.logged import compare_runs
+    from posexp.store.archive import Archive
 
     defaults: dict[str, str | None] = {"runs": None, "video": None, "sweep": None}
     own, others = own_keys(arguments, defaults, "python -m posexp compare video=clip.mp4")
     runs = [name.strip() for name in (own["runs"] or "").strip("[]").split(",") if name.strip()]
-    settings = load_config(others)[0].tracking
-    for run, comparison in compare_runs(runs, own["video"], own["sweep"], settings):
+    archive = Archive(load_config(others)[0].tracking)
+    for run, comparison in compare_runs(runs, own["video"], own["sweep"], archive):
         _print_comparison(run, comparison)
     return 0
 
@@ -461,7 +464,7 @@ def _print_evaluation(metrics: dict[str, float]) -> None:
 
 def _summarize(run: Run) -> None:
     """Print what a person wants to know when a run is done."""
-    from posexp.store.tracking import is_server
+    from posexp.store.address import is_server
 
     metrics = run.metrics
     rows = [

@@ -48,6 +48,10 @@ class TrackingError(PosexpError):
     """The MLflow store, or the folder of results."""
 
 
+class Refused(TrackingError):
+    """The store works, but does not take this: asking again would not help."""
+
+
 def printable(text: object) -> str:
     """Text as any terminal, database or page takes it.
 

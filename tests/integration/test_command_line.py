@@ -20,7 +20,7 @@ import posexp
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY
 from posexp.settings import TrackingSettings
-from posexp.store import tracking
+from posexp.store.archive import Archive
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
 
@@ -207,7 +207,7 @@ def test_a_run_is_repeated_from_its_own_configuration(tmp_path):
     again = posexp_command("rerun", "run=last", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "identical, bit for bit, in 20 frames" in again.stdout
-    store = tracking.open_store(TrackingSettings(folder=str(tmp_path / "mlruns")))
+    store = Archive(TrackingSettings(folder=str(tmp_path / "mlruns"))).open()
     second, original = store.search({})
     assert second.tags["posexp.rerun_of"] == original.id
     assert second.params == original.params

@@ -9,7 +9,7 @@ from clips import ffmpeg
 import posexp
 from posexp.__main__ import main
 from posexp.settings import TrackingSettings
-from posexp.store.tracking import open_store
+from posexp.store.archive import Archive
 from posexp.video.embedded import embedded_clip
 
 
@@ -47,8 +47,10 @@ def test_the_newest_run_of_each_variant_of_a_video(command, place):
     status, out, err = command("video='my clip.mp4'")
     assert status == 0 and err == []
     assert "mlkit single_image" in out and "They disagree most in frames" in out
-    comparisons = open_store(TrackingSettings(folder=str(folder / "mlruns")))._search(
-        "tags.`posexp.kind` = 'comparison'"
+    comparisons = (
+        Archive(TrackingSettings(folder=str(folder / "mlruns")))
+        .open()
+        .find("tags.`posexp.kind` = 'comparison'")
     )
     logged = posexp.load(comparisons[0].info.run_id, uri=f"sqlite:///{folder}/mlruns/mlflow.db")
     assert logged.params["runs"] == f"{runs[1].id}, {runs[2].id}"

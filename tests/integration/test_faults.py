@@ -23,16 +23,17 @@ from integration.test_server import served, server_command
 
 import posexp
 from posexp.errors import VideoError
-from posexp.runs import job
+from posexp.runs.delivery import WaitingError
+from posexp.runs.recovery import log_waiting, recover
 from posexp.settings import TrackingSettings
-from posexp.store import tracking
-from posexp.store.tracking import Store
+from posexp.store.archive import Archive
+from posexp.store.mlflow import Store
 
 SMALL = ("overlay=none",)
 
 
 def store_of(folder: Path) -> Store:
-    return tracking.open_store(TrackingSettings(folder=str(folder / "mlruns")))
+    return Archive(TrackingSettings(folder=str(folder / "mlruns"))).open()
 
 
 def runs_of(store: Store) -> list[posexp.Run]:
@@ -175,7 +176,7 @@ def test_logging_that_ends_at_any_call_is_completed_once(
     store = store_of(here)
 
     def content(run: posexp.Run) -> tuple[Any, ...]:
-        client = store._client
+        client = store.client
         history = [len(client.get_metric_history(run.id, name)) for name in sorted(run.metrics)]
         pictures = [
             name.partition("+timestamp")[0] + Path(name).suffix
@@ -196,8 +197,8 @@ def test_logging_that_ends_at_any_call_is_completed_once(
             with pytest.raises(Stop):
                 posexp.run(command)
             failing_client.update(fail_at=-1)
-            job.recover(TrackingSettings())
-            job.log_waiting(TrackingSettings(), store, every=True)
+            recover(Archive(TrackingSettings()))
+            log_waiting(Archive(TrackingSettings()), store, every=True)
             (run,) = [run for run in runs_of(store) if run.id not in known]
             if number > 3:  # else it was ended before there were any poses
                 assert content(run) == expected, (number, after)
@@ -210,12 +211,12 @@ def test_a_locked_database_costs_no_results(here: Path) -> None:
     posexp.run(["video=clip.mp4", *SMALL])
     other = sqlite3.connect(here / "mlruns" / "mlflow.db")
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(job.WaitingError, match="locked"):
+    with pytest.raises(WaitingError, match="locked"):
         posexp.run(["video=clip.mp4", *SMALL])
     other.rollback()
     other.close()
     assert len(runs_of(store_of(here))) == 1
-    (run,) = job.log_waiting(TrackingSettings(), store_of(here), every=True)
+    (run,) = log_waiting(Archive(TrackingSettings()), store_of(here), every=True)
     assert (run.status, len(run.poses())) == ("FINISHED", 5)
     assert len(runs_of(store_of(here))) == 2
 
@@ -242,7 +243,7 @@ def test_a_clock_that_jumps_back_leaves_a_run_that_ends_after_it_began(
     real, jumps = time.time, iter([0] * 3)
     monkeypatch.setattr(time, "time", lambda: real() - next(jumps, 7200))
     run = posexp.run(["video=clip.mp4", *SMALL])
-    info = store_of(here)._client.get_run(run.id).info
+    info = store_of(here).client.get_run(run.id).info
     assert run.status == "FINISHED"
     assert 0 <= info.end_time - info.start_time < 120_000
     assert len(run.poses()) == 5

@@ -19,10 +19,12 @@ from integration.test_server import served, server_command
 import posexp
 from posexp.files import sha256_of
 from posexp.notebook.widgets import CompareRuns
-from posexp.runs import job
+from posexp.runs import results
+from posexp.runs.delivery import WaitingError
+from posexp.runs.recovery import log_waiting
 from posexp.settings import TrackingSettings
-from posexp.store import tracking
-from posexp.store.tracking import Store
+from posexp.store.archive import Archive
+from posexp.store.mlflow import Store
 
 RUNS = 2000
 
@@ -142,7 +144,7 @@ def test_two_thousand_runs_and_the_chooser_still_answers(server, database, tmp_p
     chooser.older.click()
     print(f"the next page: {time.monotonic() - began:.2f} s")
     assert len(set(chooser._found) - {real.id}) == 100
-    assert tracking.open_store(TrackingSettings()).run("last").id == real.id
+    assert Archive(TrackingSettings()).open().run("last").id == real.id
     oldest = store.search({}, None)[-1]
     assert store.run(oldest.id[:12]).id == oldest.id  # found by the beginning of its id
 
@@ -155,7 +157,7 @@ def test_a_server_that_stops_at_the_end_of_a_run_costs_nothing(database, tmp_pat
     command = server_command(tmp_path, port, database)
     settings = TrackingSettings(uri=f"http://127.0.0.1:{port}", experiment="stopped")
     arguments = ["video=clip.mp4", f"tracking.uri={settings.uri}", "tracking.experiment=stopped"]
-    original = job._Performance._write_results
+    original = results.write_pictures
     with contextlib.ExitStack() as first:
         first.enter_context(served(command, port, tmp_path))
 
@@ -163,15 +165,15 @@ def test_a_server_that_stops_at_the_end_of_a_run_costs_nothing(database, tmp_pat
             first.close()
             original(*given)
 
-        monkeypatch.setattr(job._Performance, "_write_results", stop_and_write)
-        with pytest.raises(job.WaitingError, match="posexp sync"):
+        monkeypatch.setattr(results, "write_pictures", stop_and_write)
+        with pytest.raises(WaitingError, match="posexp sync"):
             posexp.run(arguments)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     with served(command, port, tmp_path) as address:
         store = Store(address, tmp_path)
         for expected in (1, 0):
-            assert len(job.log_waiting(settings, store, every=True)) == expected
+            assert len(log_waiting(Archive(settings), store, every=True)) == expected
         (run,) = store.search({"video.sha256": sha256_of(tmp_path / "clip.mp4")})
         assert (run.status, len(run.poses())) == ("FINISHED", 30)
         assert run.file("overlay/overlay.mp4").stat().st_size > 0

@@ -16,7 +16,7 @@ import pytest
 from conftest import free_port, posexp_command
 
 import posexp
-from posexp.store import tracking
+from posexp.store.server import own_names
 
 
 @contextlib.contextmanager
@@ -139,7 +139,7 @@ def test_the_ui_for_others_answers_to_this_machines_names_and_says_that_it_has_n
                "--allowed-hosts", "runs.example.org"]  # fmt: skip
     with served(command, port, local_store) as address:
         for host in (f"{name}:{port}", f"{name}.local:{port}", "runs.example.org", "localhost",
-                     f"127.0.0.1:{port}", *tracking.own_names("0.0.0.0")):  # fmt: skip
+                     f"127.0.0.1:{port}", *own_names("0.0.0.0")):  # fmt: skip
             assert asked(address, host) == 200, host
             assert asked(address, host, f"http://{host}") == 200, host
         assert asked(address, "runs.example.org", "https://runs.example.org") == 200

@@ -12,13 +12,19 @@ from conftest import free_port
 from faultpoints import StandIn
 
 from posexp.config import load_config
-from posexp.errors import TrackingError, VideoError
-from posexp.runs import job
+from posexp.errors import Refused, TrackingError, VideoError
+from posexp.runs.delivery import WaitingError
+from posexp.runs.fingerprint import content_of
+from posexp.runs.job import Job, prepare
+from posexp.runs.performance import perform
+from posexp.runs.recovery import log_waiting, recover
 from posexp.settings import TrackingSettings
-from posexp.store import outbox, tracking
+from posexp.store.address import Address
+from posexp.store.archive import Archive
 from posexp.store.journal import FILE, Journal
+from posexp.store.mlflow import Store
+from posexp.store.outbox import REJECTED
 from posexp.store.record import RunRecord
-from posexp.store.tracking import Store
 from posexp.sweeps import worker
 from posexp.video.source import VideoSource
 
@@ -26,7 +32,7 @@ from posexp.video.source import VideoSource
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("empty") / "mlruns"
-    tracking.open_store(TrackingSettings(folder=str(folder)))
+    Archive(TrackingSettings(folder=str(folder))).open()
     return folder
 
 
@@ -39,17 +45,17 @@ def settings(empty_store, tmp_path, monkeypatch) -> TrackingSettings:
 
 @pytest.fixture
 def store(settings) -> Store:
-    return tracking.open_store(settings)
+    return Archive(settings).open()
 
 
 def leave(settings: TrackingSettings, name: str, status: str = "FINISHED", **more) -> Path:
     """A folder of results whose process has gone."""
-    uri = more.pop("uri", tracking.uri_of(settings))
+    uri = more.pop("uri", Address.of(settings).uri)
     about = {"name": "clip.mp4", "digest": "0", "source": "clip.mp4"}
     params = {"model": "mlkit", **more.pop("params", {})}
     record = RunRecord(name, "posexp", params, {"video": "clip.mp4"}, about, uri=uri,
                        end_ms=4_000_000_000_000, **more)  # fmt: skip
-    folder = outbox.claim(tracking.pending_folder(settings), record, name)
+    folder = Archive(settings).outbox.claim(record, name)
     assert folder is not None
     (folder.path / "artifacts").mkdir()
     (folder.path / "artifacts" / "file.txt").write_text(name)
@@ -118,7 +124,7 @@ def deleted_in_mlflow(folder, store):
     record = RunRecord.read(folder)
     store.start(record)
     record.save(folder)
-    store._client.delete_run(record.run_id)
+    store.client.delete_run(record.run_id)
 
 
 FAULTS = [
@@ -133,11 +139,11 @@ def test_a_fault_of_one_folder_costs_that_one_only(settings, store, caplog, spoi
     spoiled = leave(settings, "b spoiled")
     leave(settings, "c last")
     spoil(spoiled, store)
-    assert job.recover(settings) == 0
-    logged = job.log_waiting(settings, store, every=True)
+    assert recover(Archive(settings)) == 0
+    logged = log_waiting(Archive(settings), store, every=True)
     assert [run.name for run in logged if run] == ["a first", "c last"]
-    assert not list(tracking.pending_folder(settings).iterdir())
-    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
+    assert not list(Archive(settings).outbox.base.iterdir())
+    (kept,) = (Path(settings.folder) / REJECTED).iterdir()
     assert (kept / "artifacts" / "file.txt").read_text() == "b spoiled"
     assert "move this folder back" in (kept / "reason.txt").read_text()
     (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
@@ -148,11 +154,11 @@ def test_what_was_mended_and_moved_back_is_logged(settings, store):
     folder = leave(settings, "run")
     deleted_in_mlflow(folder, store)
     run_id = RunRecord.read(folder).run_id
-    assert job.log_waiting(settings, store, every=True) == [None]
-    store._client.restore_run(run_id)
-    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
-    kept.rename(tracking.pending_folder(settings) / kept.name)
-    (run,) = job.log_waiting(settings, store, every=True)
+    assert log_waiting(Archive(settings), store, every=True) == [None]
+    store.client.restore_run(run_id)
+    (kept,) = (Path(settings.folder) / REJECTED).iterdir()
+    kept.rename(Archive(settings).outbox.base / kept.name)
+    (run,) = log_waiting(Archive(settings), store, every=True)
     assert run is not None and (run.id, run.status) == (run_id, "FINISHED")
 
 
@@ -161,7 +167,7 @@ def test_a_run_of_another_server_is_created_anew_once(settings, store):
     again = folder.with_name("again")
     shutil.copytree(folder, again)  # as a backup that was put back
     for _ in range(2):
-        assert len(job.log_waiting(settings, store, every=True)) <= 2
+        assert len(log_waiting(Archive(settings), store, every=True)) <= 2
     assert [run.status for run in store.search({})] == ["FINISHED"]
 
 
@@ -184,10 +190,10 @@ def test_a_damaged_journal_costs_its_run_only(settings, store, spoil):
     shape = {**SHAPE, "skeleton": "blazepose33"}
     spoil(journal_in(leave(settings, "a spoiled", "RUNNING", shape=shape)))
     journal_in(leave(settings, "b whole", "RUNNING", shape=shape))
-    assert job.recover(settings) == 2
+    assert recover(Archive(settings)) == 2
     (run,) = [run for run in store.search({}) if run.name == "b whole"]
     assert (run.status, len(run.poses())) == ("KILLED", 3)
-    assert not list(tracking.pending_folder(settings).iterdir())
+    assert not list(Archive(settings).outbox.base.iterdir())
     assert not any(run.status == "RUNNING" for run in store.search({}))
 
 
@@ -203,7 +209,7 @@ def test_joints_that_coincide_are_no_fault(settings, store):
         same = np.full((17, 2), 5, np.float32)
         journal.add(None, FramePose(index, index / 25, same, np.ones(17, np.float32)))
     journal.close()
-    assert job.recover(settings) == 1
+    assert recover(Archive(settings)) == 1
     (run,) = store.search({})
     assert (run.status, len(run.poses())) == ("KILLED", 4)
 
@@ -216,14 +222,14 @@ def test_a_killed_run_ended_when_it_last_wrote(settings, store):
     for path in (folder / "run.json", folder / "artifacts" / "file.txt"):
         os.utime(path, (start / 1000, start / 1000))
     os.utime(journal, (start / 1000 + 4, start / 1000 + 4))
-    job.recover(settings)
+    recover(Archive(settings))
     (run,) = store.search({})
-    info = store._client.get_run(run.id).info
+    info = store.client.get_run(run.id).info
     assert info.end_time - info.start_time == 4000
 
 
 def test_what_dead_processes_left_is_swept_up(settings, store):
-    base = tracking.pending_folder(settings)
+    base = Archive(settings).outbox.base
     (base / ".0123.part" / "artifacts").mkdir(parents=True)  # was being removed
     (base / "20250101-000000-mlkit-clip" / "artifacts").mkdir(parents=True)  # by an older version
     folder = leave(settings, "run")
@@ -232,20 +238,20 @@ def test_what_dead_processes_left_is_swept_up(settings, store):
     old.parent.mkdir()
     old.write_text("half")
     os.utime(old, (0, 0))
-    job.recover(settings)
-    job.log_waiting(settings, store, every=True)
+    recover(Archive(settings))
+    log_waiting(Archive(settings), store, every=True)
     assert not list(base.iterdir())
     assert not list(Path(settings.folder).rglob("*.part"))
 
 
-def task_of(folder: Path, *overrides: str) -> tuple[job.Job, VideoSource]:
+def task_of(folder: Path, *overrides: str) -> tuple[Job, VideoSource]:
     clip = folder / "clip.mp4"
     if not clip.exists():
         make_clip(clip, frames=5)
     config, plain = load_config(["model=mlkit", f"video={clip}", "overlay=none", *overrides])
     source = VideoSource(clip)
     weights = StandIn().weights
-    return job.prepare(config, plain, source.path, job.content_of(clip), weights, "s"), source
+    return prepare(config, plain, source.path, content_of(clip), weights, "s"), source
 
 
 class Meanwhile(StandIn):
@@ -278,9 +284,9 @@ def test_what_went_wrong_is_said_though_the_server_is_down_too(
 ):
     task, source = task_of(Path.cwd(), f"tracking.uri=http://127.0.0.1:{free_port()}")
     with pytest.raises(type(error)) as raised:
-        job.perform(task, Meanwhile(raising(error)), source)
+        perform(task, Meanwhile(raising(error)), source, Archive(task.config.tracking))
     assert raised.value is error
-    (path,) = tracking.pending_folder(settings).iterdir()
+    (path,) = Archive(settings).outbox.base.iterdir()
     assert RunRecord.read(path).status == status
     assert (path / "artifacts" / "keypoints" / "keypoints.csv").is_file()
     assert any(str(path) in r.getMessage() and "sync" in r.getMessage() for r in caplog.records)
@@ -293,8 +299,13 @@ def test_what_went_wrong_is_said_though_the_server_is_down_too(
 def test_results_that_are_removed_while_they_are_made_are_said_to_be_lost(settings):
     task, source = task_of(Path.cwd())
     with pytest.raises(TrackingError, match="was removed while the run wrote to it") as raised:
-        job.perform(task, Meanwhile(lambda: shutil.rmtree(settings.folder)), source)
-    assert not isinstance(raised.value, job.WaitingError)
+        perform(
+            task,
+            Meanwhile(lambda: shutil.rmtree(settings.folder)),
+            source,
+            Archive(task.config.tracking),
+        )
+    assert not isinstance(raised.value, WaitingError)
     assert not (Path(settings.folder) / "mlflow.db").exists()
 
 
@@ -303,35 +314,37 @@ def test_a_run_deleted_in_mlflow_while_it_goes_on_keeps_its_results(settings, st
 
     def delete() -> None:
         (run,) = store.search({})
-        store._client.delete_run(run.id)
+        store.client.delete_run(run.id)
 
     with pytest.raises(TrackingError, match="deleted") as raised:
-        job.perform(task, Meanwhile(delete), source)
-    (kept,) = (Path(settings.folder) / outbox.REJECTED).iterdir()
+        perform(task, Meanwhile(delete), source, Archive(task.config.tracking))
+    (kept,) = (Path(settings.folder) / REJECTED).iterdir()
     assert str(kept) in str(raised.value)
     assert (kept / "artifacts" / "keypoints" / "keypoints.csv").is_file()
     again, source = task_of(Path.cwd())
-    assert job.perform(again, StandIn(), source).status == "FINISHED"
+    assert perform(again, StandIn(), source, Archive(again.config.tracking)).status == "FINISHED"
 
 
 def test_an_experiment_that_was_deleted_is_said_before_the_video_is_read(settings, store):
     store.prepare("old")
-    store._client.delete_experiment(store._client.get_experiment_by_name("old").experiment_id)
+    store.client.delete_experiment(store.client.get_experiment_by_name("old").experiment_id)
     task, source = task_of(Path.cwd(), "tracking.experiment=old")
-    with pytest.raises(tracking.Refused, match="deleted in MLflow"):
-        job.perform(task, Meanwhile(raising(AssertionError)), source)
-    assert not list(tracking.pending_folder(settings).iterdir())
+    with pytest.raises(Refused, match="deleted in MLflow"):
+        perform(task, Meanwhile(raising(AssertionError)), source, Archive(task.config.tracking))
+    assert not list(Archive(settings).outbox.base.iterdir())
 
 
 def test_what_is_logged_late_leaves_what_was_done_meanwhile(settings, store):
     """Killed, done by another process, and only then closed by a third."""
     task, source = task_of(Path.cwd())
     with pytest.raises(KeyboardInterrupt):
-        job.perform(task, Meanwhile(raising(KeyboardInterrupt())), source)
+        perform(
+            task, Meanwhile(raising(KeyboardInterrupt())), source, Archive(task.config.tracking)
+        )
     (killed,) = store.search({})
     folder = leave(settings, "late", "RUNNING")
     changed(folder / "run.json", tags=killed.tags | {"posexp.key": "late"}, key="late")
     task, source = task_of(Path.cwd())
-    done = job.perform(task, StandIn(), source)
-    job.recover(settings)
+    done = perform(task, StandIn(), source, Archive(task.config.tracking))
+    recover(Archive(settings))
     assert [(run.id, run.status) for run in store.search({})] == [(done.id, "FINISHED")]

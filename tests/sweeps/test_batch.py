@@ -22,9 +22,12 @@ from posexp.__main__ import _summarize_sweep
 from posexp.config import load_config
 from posexp.errors import ConfigError, ModelError
 from posexp.models import registry
-from posexp.runs import job
+from posexp.runs import fingerprint
+from posexp.runs.fingerprint import Content
+from posexp.runs.job import prepare
 from posexp.settings import TrackingSettings
-from posexp.store import outbox, tracking
+from posexp.store import outbox
+from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
 from posexp.sweeps import batch
 from posexp.sweeps.batch import sweep
@@ -41,7 +44,7 @@ def settings(folder: Path) -> TrackingSettings:
 
 
 def all_runs(folder: Path) -> list:
-    return tracking.open_store(settings(folder)).search({})
+    return Archive(settings(folder)).open().search({})
 
 
 def statuses(result: batch.Sweep) -> list[str]:
@@ -184,11 +187,11 @@ def test_what_decides_a_keypoint_is_in_its_fingerprint(what, here, monkeypatch, 
         config, plain = load_config(["model=lightning", f"model.weights={shared}/models/{INT8}",
                                      *more])  # fmt: skip
         weights = registry.find_weights(config.model)
-        return job.prepare(config, plain, Path("a.mp4"), job.Content("0", (0, 0), None), weights)
+        return prepare(config, plain, Path("a.mp4"), Content("0", (0, 0), None), weights)
 
     before, more = prepared(), ()
     if what == "pipeline":
-        monkeypatch.setattr(job, "PIPELINE", 0)
+        monkeypatch.setattr(fingerprint, "PIPELINE", 0)
     elif what == "runtime":
         monkeypatch.setattr("importlib.metadata.version", lambda _: "0.0")
     else:
@@ -332,7 +335,7 @@ def test_a_sweep_whose_results_are_not_known_says_so_fails_and_keeps_its_table(h
     one, _ = sorted(base.iterdir())
     record = RunRecord.read(one)
     shutil.rmtree(one)
-    held = outbox.claim(base, record, "held")
+    held = outbox.Outbox(base).claim(record, "held")
     assert held is not None
     again = posexp_command("-m", *command, cwd=here)
     assert again.returncode == 1

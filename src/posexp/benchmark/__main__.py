@@ -127,10 +127,10 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
     import shutil
 
     from posexp.benchmark.report import over_clips
-    from posexp.store import tracking
+    from posexp.store.archive import Archive
     from posexp.store.record import RunRecord
 
-    store = tracking.open_store(settings)
+    store = Archive(settings).open()
     sweep = f"benchmark-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
     for name, (source, digest) in results.weights.items():
         table = results.table[results.table["variant"] == name]

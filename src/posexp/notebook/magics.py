@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from posexp.errors import PosexpError
 
 if TYPE_CHECKING:
-    from posexp.store.tracking import Run
+    from posexp.store.run import Run
     from posexp.sweeps.batch import Sweep
 
 
@@ -32,7 +32,7 @@ def posexp(line: str) -> Run | Sweep | None:
     model.crop.*, video, video.start, video.stop, keypoints.joints, overlay=standard|none,
     overlay.height, tracking.folder, tracking.uri, tracking.experiment, tracking.run_name.
     """
-    from posexp.runs.one import run
+    from posexp.runs.run import run
     from posexp.sweeps import clips
     from posexp.sweeps.batch import sweep
 

@@ -6,7 +6,6 @@ import contextlib
 import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import ipywidgets
@@ -22,8 +21,9 @@ from posexp.notebook import media
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY, COCO17, REGIONS
 from posexp.settings import TrackingSettings
-from posexp.store import tracking
-from posexp.store.tracking import Run
+from posexp.store import tags
+from posexp.store.archive import Archive
+from posexp.store.run import Run, newest_of_each
 
 _HERE = Path(__file__).parent
 # Okabe and Ito's colours, the light ones first: they lie on video.
@@ -185,7 +185,7 @@ class CompareRuns(ipywidgets.VBox):
     def __init__(
         self, runs: Sequence[Run | str] = (), uri: str | None = None, folder: str = "mlruns"
     ) -> None:
-        self._settings = TrackingSettings(uri=uri, folder=folder)
+        self._archive = Archive(TrackingSettings(uri=uri, folder=folder))
         self._found: dict[str, Run] = {}
         self._quiet = False
         self.player = Player()
@@ -232,7 +232,7 @@ class CompareRuns(ipywidgets.VBox):
     def choose(self, runs: Sequence[Run | str]) -> None:
         """Show these runs; ids, beginnings of ids, or runs."""
         with self._saying():
-            store = tracking.open_store(self._settings)
+            store = self._archive.open()
             chosen = [store.run(run) if isinstance(run, str) else run for run in runs]
             for run in chosen:
                 self._found.setdefault(run.id, run)
@@ -243,8 +243,8 @@ class CompareRuns(ipywidgets.VBox):
         if self._quiet:
             return
         with self._saying():
-            store = tracking.open_store(self._settings)
-            wanted = {"video.sha256": self.video.value} if self.video.value else {}
+            store = self._archive.open()
+            wanted = {tags.VIDEO_SHA256: self.video.value} if self.video.value else {}
             status = self.status.value
             condition = "" if status == "all" else f"status = '{status}'"
             tokens = list(before) or [None]
@@ -268,7 +268,7 @@ class CompareRuns(ipywidgets.VBox):
                 )  # fmt: skip
 
     def _list_videos(self, runs: list[Run]) -> None:
-        videos = {run.tags.get("video.sha256", ""): Path(run.tags["video"]).name for run in runs}
+        videos = {run.video_sha256: run.video.name for run in runs if run.video}
         self._quiet = True
         self.video.options = [("all videos", ""), *((name, key) for key, name in videos.items())]
         self._quiet = False
@@ -286,12 +286,8 @@ class CompareRuns(ipywidgets.VBox):
         if not self._found:
             return
         newest = next(iter(self._found.values()))
-        same: dict[Any, str] = {}
-        for key, run in self._found.items():
-            if run.tags.get("video.sha256") == newest.tags.get("video.sha256"):
-                variant = tuple(sorted(i for i in run.params.items() if i[0].startswith("model")))
-                same.setdefault(variant, key)
-        self.chooser.value = tuple(same.values())
+        same = (r for r in self._found.values() if r.video_sha256 == newest.video_sha256)
+        self.chooser.value = tuple(run.id for run in newest_of_each(same))
 
     def _show(self) -> None:
         if self._quiet:
@@ -334,18 +330,23 @@ class CompareRuns(ipywidgets.VBox):
 
 def _video_of(run: Run | PoseSequence) -> tuple[Path | None, str]:
     """The video of a run, and what to say when it is not there."""
-    name = run.source if isinstance(run, PoseSequence) else run.tags.get("video", "")
-    video = Path(name) if name else None
+    if isinstance(run, PoseSequence):
+        video = Path(run.source) if run.source else None
+    else:
+        video = run.video
     if video is None or not video.is_file():
-        return None, f"The video is not where it was ({name}): the skeletons are shown without it."
+        return (
+            None,
+            f"The video is not where it was ({video or ''}): the skeletons are shown without it.",
+        )
     return video, ""
 
 
 def _line(run: Run) -> str:
     started = pd.Timestamp(run.start_ms, unit="ms").strftime("%Y-%m-%d %H:%M")
-    video = Path(run.tags.get("video", "")).name
+    video = run.video.name if run.video else ""
     status = "" if run.status == "FINISHED" else f"   {run.status}"
-    return f"{run.params.get('model', '?'):<10} {video}   {started}   {run.id[:8]}{status}"
+    return f"{run.model or '?':<10} {video}   {started}   {run.id[:8]}{status}"
 
 
 def _differences(runs: list[Run]) -> pd.DataFrame:
@@ -359,7 +360,7 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     }  # fmt: skip
     rows = []
     for run in runs:
-        row = {"run": run.id[:8], "model": run.params.get("model", "")}
+        row = {"run": run.id[:8], "model": run.model}
         values = {key: run.params.get(key, "-") for key in differing if key != "model"}
         # Of a path or an address its end says enough.
         row |= {key: value.rstrip("/").rpartition("/")[2] for key, value in values.items()}

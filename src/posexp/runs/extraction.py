@@ -16,9 +16,6 @@ from posexp.progress import Report, progress_bar
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
-PIPELINE = 1
-"""Raised when the same video and model give other keypoints than before: results are then stale."""
-
 _BLOCK = 1000  # frames
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +18,16 @@ from posexp.measure.comparison import Comparison, compare
 from posexp.measure.evaluation import GROUPS, Evaluation, evaluate
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
+from posexp.runs import evaluated
 from posexp.settings import TrackingSettings
-from posexp.show import evaluation_report
 from posexp.show.comparison_report import disagreement_pictures, write_comparison
+from posexp.show.evaluation_report import write_evaluation
 from posexp.show.pictures import WorstFrames
-from posexp.store import tracking
+from posexp.store import shown, tags
+from posexp.store.archive import Archive
+from posexp.store.mlflow import Store
 from posexp.store.record import RunRecord
-from posexp.store.tracking import Run, Store
+from posexp.store.run import Run, newest_of_each
 from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
@@ -32,7 +36,7 @@ log = logging.getLogger("posexp")
 def evaluate_run(
     run_id: str = "last",
     truth: str | Path | None = None,
-    settings: TrackingSettings | None = None,
+    archive: Archive | None = None,
 ) -> tuple[Run, Evaluation]:
     """Compare a logged run with ground truth, and log metrics and figures to the same run.
 
@@ -42,8 +46,8 @@ def evaluate_run(
         Its id, the beginning of it, or ``last``.
     truth : path, optional
         As `posexp.read_truth` takes it; ``clip.truth.*`` beside the run's video by default.
-    settings : TrackingSettings, optional
-        Where the run is.
+    archive : Archive, optional
+        Where the run is; ``$MLFLOW_TRACKING_URI`` or ``mlruns/`` here by default.
 
     Returns
     -------
@@ -57,11 +61,9 @@ def evaluate_run(
     TrackingError
         When there is no such run, or the store does not answer.
     """
-    import tempfile
-
-    store = tracking.open_store(settings or TrackingSettings())
+    store = (archive or Archive(TrackingSettings())).open()
     run = store.run(run_id)
-    video = Path(run.tags.get("video", ""))
+    video = run.video or Path()
     path = Path(truth) if truth is not None else truth_beside(video)
     if path is None:
         raise ConfigError(
@@ -70,16 +72,14 @@ def evaluate_run(
         )  # fmt: skip
     poses = run.poses()
     labels = read_truth(path, poses.width, poses.height)
-    evaluation = evaluate(poses, labels, part=evaluation_report.is_part(run.params))
-    worst = _worst_frames(video, run.tags.get("video.sha256", ""), poses, labels.poses)
+    evaluation = evaluate(poses, labels, part=evaluated.is_part(run.params))
+    worst = _worst_frames(video, run.video_sha256, poses, labels.poses)
     with tempfile.TemporaryDirectory() as name:
-        evaluation_report.write_evaluation(evaluation, worst, Path(name))
-        tags = evaluation_report.truth_tags(path, run.tags)
-        steps, series = tracking.thinned(
-            evaluation.truth, evaluation_report.error_series(evaluation, tags)
-        )
-        metrics = evaluation_report.metrics(evaluation)
-        run = store.add(run, metrics, steps, series, tags, Path(name), GROUPS)
+        write_evaluation(evaluation, worst, Path(name))
+        known = evaluated.truth_tags(path, run.tags)
+        steps, series = shown.thinned(evaluation.truth, evaluated.error_series(evaluation, known))
+        metrics = evaluated.metrics(evaluation)
+        run = store.add(run, metrics, steps, series, known, Path(name), GROUPS)
     return run, evaluation
 
 
@@ -87,7 +87,7 @@ def compare_runs(
     runs: Sequence[str] = (),
     video: str | Path | None = None,
     sweep: str | None = None,
-    settings: TrackingSettings | None = None,
+    archive: Archive | None = None,
 ) -> list[tuple[Run, Comparison]]:
     """Compare logged runs of one video, and log the comparison as a run of its own.
 
@@ -99,8 +99,8 @@ def compare_runs(
         Instead: all finished runs of this video, the newest of each variant.
     sweep : str, optional
         Instead: all finished runs of a sweep, a comparison for each of its videos.
-    settings : TrackingSettings, optional
-        Where the runs are.
+    archive : Archive, optional
+        Where the runs are; ``$MLFLOW_TRACKING_URI`` or ``mlruns/`` here by default.
 
     Returns
     -------
@@ -114,40 +114,40 @@ def compare_runs(
     TrackingError
         When there are no such runs, or the store does not answer.
     """
-    settings = settings or TrackingSettings()
-    store = tracking.open_store(settings)
+    archive = archive or Archive(TrackingSettings())
+    store = archive.open()
     chosen = _chosen_runs(store, runs, video, sweep)
     groups = [chosen]
     if sweep is not None and not runs:
-        videos = dict.fromkeys(run.tags.get("video.sha256") for run in chosen)
-        groups = [[r for r in chosen if r.tags.get("video.sha256") == v] for v in videos] or [[]]
+        videos = dict.fromkeys(run.video_sha256 for run in chosen)
+        groups = [[run for run in chosen if run.video_sha256 == v] for v in videos] or [[]]
     comparisons = [(group, compare(group)) for group in groups]
-    return [(_log_comparison(store, settings, *pair), pair[1]) for pair in comparisons]
+    return [
+        (_log_comparison(store, archive.settings.experiment, *pair), pair[1])
+        for pair in comparisons
+    ]
 
 
 def _log_comparison(
-    store: Store, settings: TrackingSettings, chosen: list[Run], comparison: Comparison
+    store: Store, experiment: str, chosen: list[Run], comparison: Comparison
 ) -> Run:
-    import tempfile
-
-    source = Path(chosen[0].tags.get("video", ""))
+    source, content = chosen[0].video or Path(), chosen[0].video_sha256
     title = f"{', '.join(comparison.labels)}: {source.stem}"
     pictures: list[tuple[int, Any]] = []
-    if source.is_file() and sha256_of(source) == chosen[0].tags.get("video.sha256"):
+    if source.is_file() and sha256_of(source) == content:
         pictures = disagreement_pictures(comparison, source)
     else:
         log.warning("%s: the video of the runs has gone or changed; no pictures", source)
     record = RunRecord(
         name=f"compare {title}"[:250],
-        experiment=settings.experiment,
+        experiment=experiment,
         params={"runs": ", ".join(run.id for run in chosen)},
-        tags={"posexp.kind": "comparison", "posexp.compared": str(source)},
-        dataset={"name": source.name[:500], "digest": chosen[0].tags.get("video.sha256", "")[:16],
-                 "source": str(source)},
+        tags={tags.KIND: "comparison", tags.COMPARED: str(source)},
+        dataset={"name": source.name[:500], "digest": content[:16], "source": str(source)},
         status="FINISHED",
     )  # fmt: skip
     record.metrics = _comparison_metrics(comparison)
-    steps, series = tracking.thinned(
+    steps, series = shown.thinned(
         next(iter(comparison.sequences.values())),
         {"frame_disagreement/torso": comparison.disagreement},
     )
@@ -155,8 +155,8 @@ def _log_comparison(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_comparison(comparison, folder / "artifacts", title, pictures)
-        tracking.add_pictures(record, folder / "artifacts", dict(pictures))
-        tracking.add_tables(record, folder / "artifacts")
+        shown.add_pictures(record, folder / "artifacts", dict(pictures))
+        shown.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)
         store.start(record)
         return store.finish(record, folder)
@@ -168,23 +168,18 @@ def _chosen_runs(
     if runs:
         return [store.run(run) for run in dict.fromkeys(runs)]
     if sweep is not None:
-        found = store.search({"posexp.sweep": sweep})
+        found = store.search({tags.SWEEP: sweep})
     elif video is not None:
         path = at_home(video)
         if not path.is_file():
             raise ConfigError("video", f"expected a file, found none at {path}")
-        found = store.search({"video.sha256": sha256_of(path)})
+        found = store.search({tags.VIDEO_SHA256: sha256_of(path)})
     else:
         raise ConfigError(
             "compare", "expected runs=[...], video=FILE or sweep=ID",
             "`python -m posexp ui` shows the runs and their ids",
         )  # fmt: skip
-    newest: dict[Any, Run] = {}
-    for run in found:  # newest first
-        if run.status == "FINISHED":
-            variant = tuple(sorted((k, v) for k, v in run.params.items() if k.startswith("model")))
-            newest.setdefault((run.tags.get("video.sha256"), variant), run)
-    return list(newest.values())[::-1]
+    return newest_of_each(run for run in found if run.status == "FINISHED")[::-1]
 
 
 def _comparison_metrics(comparison: Comparison) -> dict[str, float]:

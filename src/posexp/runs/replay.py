@@ -9,8 +9,9 @@ from posexp.errors import PosexpError, TrackingError
 from posexp.models.weights import ModelFile
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.runs.job import Job
-from posexp.store import tracking
-from posexp.store.tracking import Run
+from posexp.store import tags
+from posexp.store.archive import Archive
+from posexp.store.run import Run
 from posexp.video.ahead import ahead
 from posexp.video.frame import Frame
 
@@ -30,7 +31,9 @@ class Replay:
         self.name = self._poses.model
         self.skeleton = self._poses.skeleton
         self.confidence_meaning = self._poses.confidence_meaning
-        self.weights = ModelFile(Path(), run.tags["weights.source"], run.tags["weights.sha256"])
+        self.weights = ModelFile(
+            Path(), run.tags[tags.WEIGHTS_SOURCE], run.tags[tags.WEIGHTS_SHA256]
+        )
         size = run.params.get("model.input_size", "")
         self.input_size = int(size) if size.isdecimal() else None
 
@@ -50,14 +53,13 @@ class Replay:
             )  # fmt: skip
 
 
-def find(job: Job) -> Replay | None:
+def find(job: Job, archive: Archive) -> Replay | None:
     """The poses of a job, where a finished run of its sweep has them; None where they are not."""
     if not job.sweep or job.config.force:
         return None
     try:
-        store = tracking.open_store(job.config.tracking)
-        same = {"posexp.sweep": job.sweep, "posexp.keypoints": job.keypoints}
-        for run in store.search(same, 1, "status = 'FINISHED'"):
+        same = {tags.SWEEP: job.sweep, tags.KEYPOINTS: job.keypoints}
+        for run in archive.open().search(same, 1, "status = 'FINISHED'"):
             return Replay(run)
     except (PosexpError, KeyError):  # then the model says it again
         pass

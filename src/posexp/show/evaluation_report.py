@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from posexp.files import sha256_of, whole
+from posexp.files import whole
 from posexp.measure.evaluation import Evaluation
 from posexp.show import figures
 from posexp.show.pictures import WorstFrames, save_picture
@@ -55,32 +52,3 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
     sheet = worst.contact_sheet() if worst is not None else None
     if sheet is not None:
         save_picture(sheet, folder / "evaluation" / "worst_frames.png")
-
-
-def metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics that a store can keep: finite ones."""
-    return {name: v for name, v in evaluation.metrics().items() if np.isfinite(v)}
-
-
-def error_series(evaluation: Evaluation, tags: dict[str, str]) -> dict[str, Any]:
-    """Per-frame figures for the store, which keeps all that it ever had of a series.
-
-    So the series has the name of its truth, by the `truth_tags`, unless that is the run's first.
-    """
-    digest = tags["truth.sha256"]
-    other = "" if digest == tags["truth.first.sha256"] else f"-{digest[:8]}"
-    return {f"frame_error/body_px{other}": evaluation.frame_error()}
-
-
-def truth_tags(path: Path, before: dict[str, str]) -> dict[str, str]:
-    """Which truth it was, and which was the first; `before` are the run's tags."""
-    digest = sha256_of(path)
-    first = before.get("truth.first.sha256", before.get("truth.sha256", digest))
-    return {
-        "truth": str(path.resolve()), "truth.sha256": digest, "truth.first.sha256": first
-    }  # fmt: skip
-
-
-def is_part(params: dict[str, str]) -> bool:
-    """Whether a run saw a part of its video only."""
-    return float(params.get("video.start", 0)) > 0 or params.get("video.stop", "None") != "None"

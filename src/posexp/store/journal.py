@@ -10,7 +10,6 @@ from typing import IO, Any
 import numpy as np
 
 from posexp.pose.sequence import FramePose
-from posexp.video.frame import Frame
 
 FILE = "poses.journal"
 _INTERVAL = 5.0  # s of work that a loss of power may cost
@@ -38,7 +37,7 @@ class Journal:
         self._row: Any = None
         self._ended, self._flushed = False, time.monotonic()
 
-    def add(self, frame: Frame, pose: FramePose) -> None:
+    def add(self, frame: object, pose: FramePose) -> None:
         """Write one frame's pose."""
         if self._ended:
             return

@@ -9,21 +9,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from posexp.errors import TrackingError, printable
 from posexp.files import PART, remove_folder, whole
+from posexp.store.locks import acquired, lock_of, locked
 from posexp.store.record import RECORD, RunRecord
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
-
 log = logging.getLogger("posexp")
+
 REJECTED = "rejected"
 """Folder, beside that of the results on their way, of those that cannot be logged."""
 _OWNER = "owner.lock"
-_PATIENCE = 120.0  # s
 
 
 @dataclass
@@ -58,70 +56,84 @@ class ResultFolder:
         self._lock.release()
 
 
-def claim(base: Path, record: RunRecord, stem: str, again: bool = False) -> ResultFolder | None:
-    """A new folder below `base`, with the record in it.
-
-    None when another process is at work on the same job of the same sweep, or when that waits
-    there finished, to be logged later; then `again` makes a new one all the same.
-
-    Raises
-    ------
-    OSError
-        When it cannot be made.
-    """
-    stem = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII)[:80]
-    name = time.strftime("%Y%m%d-%H%M%S", time.localtime(record.start_ms / 1000)) + f"-{stem}"
-    base.mkdir(parents=True, exist_ok=True)
-    with _claiming(base):
-        for other, known in _records(base):
-            if record.job is not None and known.job == record.job:
-                done = known.status == "FINISHED" and not again
-                if done or not _is_free(other):
-                    return None
-        path, attempt = base / name, 1
-        while path.exists():
-            path, attempt = base / f"{name}-{attempt + 1}", attempt + 1
-        path.mkdir()
-        lock = _lock(path / _OWNER)
-        lock.acquire(blocking=False)
-        folder = ResultFolder(path, lock)
-        try:
-            record.save(path)
-        except OSError:
-            lock.release()
-            remove_folder(path)
-            raise
-    return folder
-
-
-def found(
-    base: Path, *, running: bool, job: tuple[str, str] | None = None
-) -> list[tuple[ResultFolder, RunRecord]]:
-    """Folders that no process owns any more, oldest first; they are this process's from now on.
-
-    What a dead process was about to make or to remove there is swept up; what cannot be read is
-    moved to `REJECTED`.
+class Outbox:
+    """The folders of results on their way to a store.
 
     Parameters
     ----------
-    running : bool
-        Those whose run was still going when its process died; else those that are complete and
-        wait to be logged.
-    job : tuple, optional
-        Only those of this sweep and fingerprint.
+    base : Path
+        Holds them; it need not exist.
     """
-    mine = []
-    if base.is_dir():
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+
+    def claim(self, record: RunRecord, stem: str, again: bool = False) -> ResultFolder | None:
+        """A new folder with the record in it.
+
+        None when another process is at work on the same job of the same sweep, or when that waits
+        there finished, to be logged later; then `again` makes a new one all the same.
+
+        Raises
+        ------
+        OSError
+            When it cannot be made.
+        """
+        base = self.base
+        stem = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII)[:80]
+        began = time.localtime(record.start_ms / 1000)
+        name = time.strftime("%Y%m%d-%H%M%S", began) + f"-{stem}"
+        base.mkdir(parents=True, exist_ok=True)
         with _claiming(base):
-            _tidy(base)
-            for path, record in _records(base):
-                lock = _lock(path / _OWNER)
+            for other, known in _records(base):
+                if record.job is not None and known.job == record.job:
+                    done = known.status == "FINISHED" and not again
+                    if done or not _is_free(other):
+                        return None
+            path, attempt = base / name, 1
+            while path.exists():
+                path, attempt = base / f"{name}-{attempt + 1}", attempt + 1
+            path.mkdir()
+            lock = lock_of(path / _OWNER)
+            lock.acquire(blocking=False)
+            folder = ResultFolder(path, lock)
+            try:
+                record.save(path)
+            except OSError:
+                lock.release()
+                remove_folder(path)
+                raise
+        return folder
+
+    def found(
+        self, *, running: bool, job: tuple[str, str] | None = None
+    ) -> list[tuple[ResultFolder, RunRecord]]:
+        """Folders that no process owns any more, oldest first; they are this process's from now on.
+
+        What a dead process was about to make or to remove there is swept up; what cannot be read is
+        moved to `REJECTED`.
+
+        Parameters
+        ----------
+        running : bool
+            Those whose run was still going when its process died; else those that are complete
+            and wait to be logged.
+        job : tuple, optional
+            Only those of this sweep and fingerprint.
+        """
+        mine: list[tuple[ResultFolder, RunRecord]] = []
+        if not self.base.is_dir():
+            return mine
+        with _claiming(self.base):
+            _tidy(self.base)
+            for path, record in _records(self.base):
+                lock = lock_of(path / _OWNER)
                 wanted = (record.status == "RUNNING") == running and job in (None, record.job)
-                if wanted and _acquired(lock):
+                if wanted and acquired(lock):
                     for part in path.rglob(f"*{PART}"):  # an overlay without its index, say
                         part.unlink(missing_ok=True)
                     mine.append((ResultFolder(path, lock), record))
-    return mine
+        return mine
 
 
 def _tidy(base: Path) -> None:
@@ -156,8 +168,8 @@ def _reject(path: Path, reason: str) -> Path:
 
 
 def _is_free(path: Path) -> bool:
-    lock = _lock(path / _OWNER)
-    free = _acquired(lock)
+    lock = lock_of(path / _OWNER)
+    free = acquired(lock)
     lock.release()
     return free
 
@@ -171,39 +183,3 @@ def _records(base: Path) -> Iterator[tuple[Path, RunRecord]]:
 def _claiming(base: Path) -> contextlib.AbstractContextManager[None]:
     """One process at a time makes, looks through or removes folders."""
     return locked(base.parent / ".pending.lock")
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of something that takes a moment; TrackingError when it is not to be had."""
-    from filelock import Timeout
-
-    lock = _lock(path)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise TrackingError(
-            path, f"another process has held this lock for {lock.timeout:.0f} s: it hangs, or its "
-            "machine sleeps", "Wake or end it",
-        ) from error  # fmt: skip
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _lock(path: Path) -> FileLock:
-    """A lock that the system takes back when its owner dies, whatever the clock says."""
-    from filelock import FileLock
-
-    return FileLock(path, thread_local=False, timeout=_PATIENCE)
-
-
-def _acquired(lock: FileLock) -> bool:
-    from filelock import Timeout
-
-    try:
-        lock.acquire(blocking=False)
-    except (Timeout, OSError):  # what cannot be opened is nobody's to take
-        return False
-    return True

@@ -7,17 +7,13 @@ import time
 import uuid
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from posexp.errors import TrackingError
+from posexp.errors import PosexpError, TrackingError, printable
 from posexp.files import whole
-
-if TYPE_CHECKING:
-    pass
-
+from posexp.store.tags import FINGERPRINT, SWEEP
 
 RECORD = "run.json"
-_SWEEP, _FINGERPRINT = "posexp.sweep", "posexp.fingerprint"
 
 
 @dataclass
@@ -75,7 +71,7 @@ class RunRecord:
     @property
     def job(self) -> tuple[str, str] | None:
         """(sweep, fingerprint) of a sweep's run: what must not be done twice."""
-        job = self.tags.get(_SWEEP), self.tags.get(_FINGERPRINT)
+        job = self.tags.get(SWEEP), self.tags.get(FINGERPRINT)
         return job if all(job) else None  # type: ignore[return-value]
 
     def save(self, folder: Path) -> None:
@@ -118,6 +114,10 @@ class RunRecord:
             raise TypeError(f"the status {self.status!r}")
 
 
-def job_tags(job: tuple[str, str]) -> dict[str, str]:
-    """The tags by which the runs of a sweep's job are found."""
-    return {_SWEEP: job[0], _FINGERPRINT: job[1]}
+def reason_of(record: RunRecord, error: BaseException) -> str:
+    """One line: which run, and what was wrong with it."""
+    if isinstance(error, PosexpError):
+        said = str(error)
+    else:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return printable(f"{record.name}: {said}")

@@ -16,22 +16,15 @@ import pandas as pd
 
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
-from posexp.files import at_home, whole
+from posexp.files import whole
 from posexp.models.registry import find_weights
 from posexp.progress import Report, progress_bar, watched
-from posexp.runs.job import (
-    Content,
-    Job,
-    content_of,
-    go_on_without,
-    log_waiting,
-    prepare,
-    recover,
-    waits,
-)
-from posexp.settings import TrackingSettings
-from posexp.store import tracking
-from posexp.store.tracking import Run
+from posexp.runs.fingerprint import Content, content_of
+from posexp.runs.job import Job, prepare
+from posexp.runs.recovery import log_waiting, recover, waits
+from posexp.store import tags
+from posexp.store.archive import Archive
+from posexp.store.run import Run
 from posexp.sweeps.clips import Clip, find_clips, sweep_of
 from posexp.sweeps.launchers import launch
 from posexp.sweeps.worker import Outcome
@@ -121,11 +114,10 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
         After the jobs under way were closed as KILLED; the table so far is written.
     """
     plan = _plan(overrides, progress)
-    settings = plan.config.tracking
-    answers = _answers(settings)
-    folder = at_home(settings.folder) / "sweeps"
-    recover(settings)
-    done = (_logged(settings, plan.name) or {}) if answers else {}
+    archive = Archive(plan.config.tracking)
+    answers = _answers(archive)
+    recover(archive)
+    done = (_logged(archive, plan.name) or {}) if answers else {}
     missing = []
     for job in plan.jobs:
         if job.fingerprint in done and not plan.config.force:
@@ -135,11 +127,11 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     outcomes = {_key(job): Outcome(job, "not begun") for job in missing}
     try:
         with _bars(len(plan.jobs), len(plan.jobs) - len(missing), progress) as (bar, bars):
-            for outcome in launch(missing, plan.config.launcher, folder / "jobs", bars):
+            for outcome in launch(missing, plan.config.launcher, archive.sweeps / "jobs", bars):
                 outcomes[_key(outcome.job)] = outcome
                 bar.update()
     finally:
-        found = _logged(settings, plan.name)
+        found = _logged(archive, plan.name)
         logged = found or {}
         before = {run.id for run in done.values()}
         for outcome in outcomes.values():
@@ -148,17 +140,17 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
             if run and run.id not in before and outcome.status != "finished":
                 outcome = Outcome(outcome.job, "finished", run)
             elif outcome.status == "elsewhere":
-                outcome = _elsewhere(outcome, settings, found is not None)
+                outcome = _elsewhere(outcome, archive, found is not None)
             plan.rows.append(_row(outcome, plan.varied))
-        result = _result(plan, folder, found is not None)
+        result = _result(plan, archive.sweeps, found is not None)
     result.page = next((run.sweep_page for run in (logged | done).values()), "")
     return result
 
 
-def _elsewhere(outcome: Outcome, settings: TrackingSettings, answers: bool) -> Outcome:
+def _elsewhere(outcome: Outcome, archive: Archive, answers: bool) -> Outcome:
     """What is known of a job that another process has done, or does, when it is not logged."""
-    if waits(settings, outcome.job):
-        problem = f"its results wait in {tracking.pending_folder(settings)}"
+    if waits(archive, outcome.job):
+        problem = f"its results wait in {archive.outbox.base}"
         return Outcome(outcome.job, "waiting", problem=problem)
     if not answers:
         return Outcome(outcome.job, "unknown", problem="the store does not say what became of it")
@@ -208,29 +200,29 @@ def _content(path: Path) -> Content | VideoError:
         return error
 
 
-def _answers(settings: TrackingSettings) -> bool:
+def _answers(archive: Archive) -> bool:
     """Whether the store answers; it and the experiment are made before the first job."""
     try:
-        tracking.open_store(settings).prepare(settings.experiment)
+        archive.open().prepare(archive.settings.experiment)
         return True
     except TrackingError as error:
-        go_on_without(settings, error)
+        archive.go_on_without(error)
         return False
 
 
-def _logged(settings: TrackingSettings, name: str) -> dict[str, Run] | None:
+def _logged(archive: Archive, name: str) -> dict[str, Run] | None:
     """Finished runs of a sweep by fingerprint, once the results that waited are logged too.
 
     None when the store does not say.
     """
     try:
-        store = tracking.open_store(settings)
-        log_waiting(settings, store, every=False)
-        runs = store.search({"posexp.sweep": name}, None, "status = 'FINISHED'")
+        store = archive.open()
+        log_waiting(archive, store, every=False)
+        runs = store.search({tags.SWEEP: name}, None, "status = 'FINISHED'")
     except TrackingError as error:
         log.warning("%s; `python -m posexp sync` logs later what waits", error.problem)
         return None
-    return {run.tags.get("posexp.fingerprint", ""): run for run in runs}
+    return {run.fingerprint: run for run in runs}
 
 
 def _row(outcome: Outcome, varied: list[str]) -> dict[str, Any]:

@@ -11,19 +11,22 @@ import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from posexp.errors import PosexpError, printable
+from posexp.models.registry import Estimator, Options, load
 from posexp.progress import Report
-from posexp.runs import job as jobs
 from posexp.runs import replay
+from posexp.runs.delivery import Elsewhere, WaitingError
 from posexp.runs.job import Job
-from posexp.store.tracking import Run
-
-if TYPE_CHECKING:
-    from posexp.models.registry import Estimator, Options
+from posexp.runs.performance import perform
+from posexp.runs.recovery import recover
+from posexp.store import tags
+from posexp.store.archive import Archive
+from posexp.store.run import Run
+from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
 
@@ -141,19 +144,18 @@ class Worker:
 
 def attempt(job: Job, report: Report | None = None) -> Outcome:
     """Do a job in this process; its outcome, however it ends, but for the process's own end."""
-    from posexp.video.source import VideoSource
-
     settings = job.config.video
     try:
         source = VideoSource(job.video, settings.start, settings.stop)
-        known = replay.find(job)
+        archive = Archive(job.config.tracking)
+        known = replay.find(job, archive)
         estimator = known or _loaded(job.config.model)
-        tags = {"posexp.replay_of": known.run.id} if known else None
-        run = jobs.perform(job, estimator, source, report, tags)
+        more = {tags.REPLAY_OF: known.run.id} if known else None
+        run = perform(job, estimator, source, archive, report, more)
         return Outcome(job, "finished", run)
-    except jobs.Elsewhere:
+    except Elsewhere:
         return Outcome(job, "elsewhere")
-    except jobs.WaitingError as error:
+    except WaitingError as error:
         return Outcome(job, "waiting", problem=str(error))
     except PosexpError as error:
         return Outcome(job, "failed", problem=str(error))
@@ -176,8 +178,6 @@ def _loaded(options: Options) -> Estimator:
     """The model, loaded once for all jobs in a row that want it."""
     global _last
     if _last is None or _last[0] != options:
-        from posexp.models.registry import load
-
         _last = None  # the old one's memory first
         _last = options, load(options)
     return _last[1]
@@ -246,7 +246,7 @@ def _died(job: Job, status: int) -> Outcome:
     }.get(name, f"crashed ({name}): the file may be damaged")
     problem = f"{printable(job.video)}: the process that worked on it {why}"
     try:
-        jobs.recover(job.config.tracking, problem, job)
+        recover(Archive(job.config.tracking), problem, job)
     except (PosexpError, OSError) as error:  # the next start tries again
         log.warning("%s", error)
     return Outcome(job, "failed", problem=problem)

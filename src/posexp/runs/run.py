@@ -19,10 +19,14 @@ from posexp.models.registry import load
 from posexp.models.weights import is_published
 from posexp.pose.sequence import PoseSequence
 from posexp.progress import progress_bar
-from posexp.runs import job
+from posexp.runs.fingerprint import content_of
+from posexp.runs.job import prepare
+from posexp.runs.performance import perform
+from posexp.runs.recovery import recover
 from posexp.settings import TrackingSettings
-from posexp.store import tracking
-from posexp.store.tracking import Run
+from posexp.store import tags
+from posexp.store.archive import Archive
+from posexp.store.run import Run
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
 
@@ -52,7 +56,8 @@ def run(overrides: Sequence[str] = (), *, progress: bool = False) -> Run:
     KeyboardInterrupt
         After the run was closed as KILLED with what had been computed.
     """
-    return _run(*load_config(overrides), progress, {})
+    config, plain = load_config(overrides)
+    return _run(config, plain, Archive(config.tracking), progress, {})
 
 
 def load_run(run_id: str = "last", uri: str | None = None) -> Run:
@@ -70,7 +75,7 @@ def load_run(run_id: str = "last", uri: str | None = None) -> Run:
     TrackingError
         When there is no such run, or the store does not answer.
     """
-    return tracking.open_store(TrackingSettings(uri=uri)).run(run_id)
+    return Archive(TrackingSettings(uri=uri)).open().run(run_id)
 
 
 @dataclass(frozen=True)
@@ -124,11 +129,12 @@ def rerun(
         When its configuration has other keys or values than ours, or an address for weights.
     """
     settings = settings or TrackingSettings()
-    first = tracking.open_store(settings).run(run_id)
+    archive = Archive(settings)
+    first = archive.open().run(run_id)
     config, plain = load_config(logged_overrides(first.file("config/config.yaml")))
     video = Path(config.video.path or "")
     there = os.path.isfile(video)  # noqa: PTH113  no error for what cannot be a name
-    if not there or sha256_of(video) != first.tags.get("video.sha256"):
+    if not there or sha256_of(video) != first.video_sha256:
         raise TrackingError(
             f"run {first.name} ({first.id})", f"expected its video at {video}, found "
             f"{'another one' if there else 'nothing'} there", "Put it back there",
@@ -146,23 +152,25 @@ def rerun(
         known = first.params.get("tracking.experiment", settings.experiment)
         settings = replace(settings, experiment=known)
     config.tracking, plain["tracking"] = settings, asdict(settings)
-    second = _run(config, plain, progress, {"posexp.rerun_of": first.id})
-    for what in ("weights.sha256", *sorted(k for k in first.tags if k.startswith("version."))):
+    second = _run(config, plain, archive, progress, {tags.RERUN_OF: first.id})
+    versions = sorted(name for name in first.tags if name.startswith(tags.VERSION))
+    for what in (tags.WEIGHTS_SHA256, *versions):
         if second.tags.get(what) != first.tags[what]:
             log.warning("%s was %s, is %s", what, first.tags[what], second.tags.get(what))
     return Repetition(first, second, *_difference(first.poses(), second.poses()))
 
 
-def _run(config: Config, plain: dict[str, Any], progress: bool, tags: dict[str, str]) -> Run:
+def _run(
+    config: Config, plain: dict[str, Any], archive: Archive, progress: bool, more: dict[str, str]
+) -> Run:
     settings = config.video
     video = at_home(settings.path) if settings.path else embedded_clip()
     source = VideoSource(video, settings.start, settings.stop)
     estimator = load(config.model)
-    content = job.content_of(source.path)
-    task = job.prepare(config, plain, source.path, content, estimator.weights)
-    job.recover(config.tracking)
+    job = prepare(config, plain, source.path, content_of(source.path), estimator.weights)
+    recover(archive)
     with progress_bar(f"{estimator.name}: {video.name}", progress) as report:
-        return job.perform(task, estimator, source, report, tags)
+        return perform(job, estimator, source, archive, report, more)
 
 
 def _difference(first: PoseSequence, second: PoseSequence) -> tuple[bool, float]:

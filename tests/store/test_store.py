@@ -13,9 +13,12 @@ import pytest
 
 from posexp.errors import ConfigError, TrackingError
 from posexp.settings import TrackingSettings
-from posexp.store import outbox, tracking
+from posexp.store import address, locks
+from posexp.store.archive import Archive
+from posexp.store.mlflow import Store
 from posexp.store.record import RunRecord
-from posexp.store.tracking import Store
+from posexp.store.shown import add_pictures, add_tables
+from posexp.store.tags import tag_name
 
 ODD = ["Anna's pilot", 'the "good" one', "both ' and \"", "back\\slash", "\\", "'", "100%", "a_b",
        "aXb", "å 𝄞", "x' OR '1'='1", "a`b", "a;b -- c", " ends in space "]  # fmt: skip
@@ -24,14 +27,14 @@ ODD = ["Anna's pilot", 'the "good" one', "both ' and \"", "back\\slash", "\\", "
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("empty") / "mlruns"
-    tracking.open_store(TrackingSettings(folder=str(folder)))
+    Archive(TrackingSettings(folder=str(folder))).open()
     return folder
 
 
 @pytest.fixture
 def store(empty_store, tmp_path) -> Store:
     shutil.copytree(empty_store, tmp_path / "mlruns")
-    return tracking.open_store(TrackingSettings(folder=str(tmp_path / "mlruns")))
+    return Archive(TrackingSettings(folder=str(tmp_path / "mlruns"))).open()
 
 
 def record(name: str = "run", **tags: str) -> RunRecord:
@@ -64,7 +67,7 @@ def test_any_word_finds_the_runs_that_have_it(store):
 @pytest.mark.parametrize("column", ["height (cm)", "Größe", "a/b", "../x", "..", "", "x" * 300,
                                     "what?", "a\nb", "50%"])  # fmt: skip
 def test_any_column_becomes_a_tag(store, column):
-    run = record(**{tracking.tag_name(column): "1"})
+    run = record(**{tag_name(column): "1"})
     store.start(run)
     assert "1" in store.run(run.run_id).tags.values()
 
@@ -83,10 +86,10 @@ def test_any_folder_holds_a_store_and_nothing_stray(empty_store, tmp_path, name)
     folder = tmp_path / name / "mlruns"
     settings = TrackingSettings(folder=str(folder))
     if "?" in name:
-        tracking.open_store(settings)  # made there; else a copy is quicker
+        Archive(settings).open()  # made there; else a copy is quicker
     else:
         shutil.copytree(empty_store, folder)
-    store = tracking.open_store(settings)
+    store = Archive(settings).open()
     made = record()
     store.start(made)
     (tmp_path / "results" / "artifacts").mkdir(parents=True)
@@ -147,37 +150,37 @@ def test_another_kind_of_server_is_no_store(text):
         answering(text) as uri,
         pytest.raises(TrackingError, match="expected an MLflow server, which says OK"),
     ):
-        tracking.open_store(TrackingSettings(uri=uri))
+        Archive(TrackingSettings(uri=uri)).open()
 
 
 def test_a_server_that_says_ok_to_everything_is_no_store():
     with answering(b"OK", "text/plain") as uri:
-        store = tracking.open_store(TrackingSettings(uri=uri))
+        store = Archive(TrackingSettings(uri=uri)).open()
         assert not store.answers()
         with pytest.raises(TrackingError, match="does not work"):
             store.search({})
 
 
 def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(tracking, "_SOON", 0.2)
+    monkeypatch.setattr(address, "_SOON", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TrackingError, match="no answer"):
-            tracking.open_store(TrackingSettings(uri=uri))
+            Archive(TrackingSettings(uri=uri)).open()
 
 
 def test_pictures_are_named_as_mlflow_names_them(store, tmp_path):
     made = record()
     store.start(made)
     picture = np.zeros((48, 64, 3), np.uint8)
-    store._client.log_image(made.run_id, picture, key="overlay", step=7, synchronous=True)
-    tracking.add_pictures(made, tmp_path / "artifacts", {7: picture})
-    tracking.add_pictures(made, tmp_path / "artifacts", {7: picture})  # once more, the same
+    store.client.log_image(made.run_id, picture, key="overlay", step=7, synchronous=True)
+    add_pictures(made, tmp_path / "artifacts", {7: picture})
+    add_pictures(made, tmp_path / "artifacts", {7: picture})  # once more, the same
 
     def masked(names):
         return sorted(re.sub(r"\d{10,}|[0-9a-f-]{36}", "#", name) for name in names)
 
-    theirs = [file.path for file in store._client.list_artifacts(made.run_id, "images")]
+    theirs = [file.path for file in store.client.list_artifacts(made.run_id, "images")]
     ours = [f"images/{path.name}" for path in (tmp_path / "artifacts" / "images").iterdir()]
     assert masked(ours) == masked(theirs)
     assert store.run(made.run_id).tags["mlflow.loggedImages"] == made.tags["mlflow.loggedImages"]
@@ -189,11 +192,11 @@ def test_tables_are_written_as_mlflow_writes_them(store, tmp_path):
     made = record()
     store.start(made)
     table = pd.DataFrame({"joint": ["knee", None], "px": [1.5, float("nan")]})
-    store._client.log_table(made.run_id, table, "tables/pairs.json")
+    store.client.log_table(made.run_id, table, "tables/pairs.json")
     theirs = store.run(made.run_id)
     (tmp_path / "tables").mkdir()
     table.to_csv(tmp_path / "tables" / "pairs.csv", index=False)
-    tracking.add_tables(made, tmp_path)
+    add_tables(made, tmp_path)
     assert (tmp_path / "tables/pairs.json").read_text() == theirs.file(
         "tables/pairs.json"
     ).read_text()
@@ -201,9 +204,9 @@ def test_tables_are_written_as_mlflow_writes_them(store, tmp_path):
 
 
 def test_a_lock_that_another_holds_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(outbox, "_PATIENCE", 0.1)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.1)
     with (
-        outbox.locked(tmp_path / ".store.lock"),
+        locks.locked(tmp_path / ".store.lock"),
         pytest.raises(TrackingError, match="another process has held this lock"),
     ):
-        tracking.open_store(TrackingSettings(folder=str(tmp_path)))
+        Archive(TrackingSettings(folder=str(tmp_path))).open()

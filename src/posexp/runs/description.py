@@ -1,0 +1,94 @@
+"""What a run says of itself before it begins: its name, parameters, tags and dataset."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from posexp.config import flatten
+from posexp.errors import printable
+from posexp.models.registry import Estimator
+from posexp.runs.job import Job
+from posexp.store import tags
+from posexp.store.record import RunRecord
+from posexp.video.source import VideoSource
+
+_VERSIONS = (
+    "posexp", "mediapipe", "tensorflow", "tensorflow-hub", "ai-edge-litert", "av", "numpy", "mlflow"
+)  # fmt: skip
+
+
+def record_of(
+    job: Job, source: VideoSource, estimator: Estimator, more: dict[str, str]
+) -> RunRecord:
+    """The record of a job that is about to be done; `more` are further tags."""
+    info, config = source.info, job.config
+    path = printable(info.path.absolute())
+    params = flatten(plain_of(job, estimator))
+    return RunRecord(
+        name=config.tracking.run_name or printable(f"{estimator.name} {info.path.stem}"),
+        experiment=config.tracking.experiment,
+        params={key: printable(value) for key, value in params.items()},
+        tags={**_tags(job, source, estimator), **more},
+        dataset={
+            "name": printable(info.path.name)[:500], "digest": job.content.sha256[:16],
+            "source": path,
+        },
+        shape={
+            "skeleton": estimator.skeleton.name, "width": info.width, "height": info.height,
+            "source": path, "model": estimator.name,
+            "confidence_meaning": estimator.confidence_meaning,
+        },
+        threshold=config.keypoints.confidence_threshold,
+    )  # fmt: skip
+
+
+def plain_of(job: Job, estimator: Estimator) -> dict[str, Any]:
+    """The configuration as it is logged: what decides the result, with the model's own size."""
+    plain = {k: v for k, v in job.plain.items() if k not in ("launcher", "force")}
+    if size := getattr(estimator, "input_size", None):
+        plain["model"] = {**plain["model"], "input_size": size}
+    return plain
+
+
+def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]:
+    info = source.info
+    known = {tags.tag_name(key): printable(value) for key, value in job.columns.items()}
+    known |= {
+        tags.VIDEO: printable(info.path.absolute()),
+        tags.VIDEO_SHA256: job.content.sha256,
+        "video.fps": f"{info.fps:.6g}",
+        "video.size": f"{info.width}x{info.height}",
+        "video.codec": info.codec,
+        tags.WEIGHTS_SOURCE: printable(estimator.weights.source),
+        tags.WEIGHTS_SHA256: estimator.weights.sha256,
+        "confidence": estimator.confidence_meaning,
+        f"{tags.VERSION}python": platform.python_version(),
+        tags.KEYPOINTS: job.keypoints,
+        tags.FINGERPRINT: job.fingerprint,
+    }
+    if job.sweep:
+        known[tags.SWEEP] = job.sweep
+    for package in _VERSIONS:
+        known[f"{tags.VERSION}{package}"] = importlib.metadata.version(package)
+    commit = _git_commit()
+    if commit:
+        known["mlflow.source.git.commit"] = commit
+    return known
+
+
+def _git_commit() -> str:
+    """The checkout's commit; empty for an installed wheel."""
+    here = Path(__file__).resolve().parents[1]
+    if here.parent.name != "src":
+        return ""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return result.stdout.strip()

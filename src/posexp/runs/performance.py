@@ -1,0 +1,180 @@
+"""A job is done: the pass over its video, what is written of it, and its delivery."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from posexp.errors import PosexpError, Refused, TrackingError, printable
+from posexp.measure import quality
+from posexp.models.registry import Estimator
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.truth import read_truth, truth_beside
+from posexp.progress import Report
+from posexp.runs.delivery import Delivery
+from posexp.runs.description import plain_of, record_of
+from posexp.runs.extraction import Extraction, Sink
+from posexp.runs.job import Job
+from posexp.show.overlay import OverlayVideo
+from posexp.show.pictures import KeyFrames, WorstFrames
+from posexp.store import tags as names
+from posexp.store.archive import Archive
+from posexp.store.journal import FILE, Journal
+from posexp.store.record import RunRecord
+from posexp.store.run import Run
+from posexp.video.source import VideoSource
+from posexp.video.writer import writing_failed
+
+log = logging.getLogger("posexp")
+
+
+def perform(
+    job: Job,
+    estimator: Estimator,
+    source: VideoSource,
+    archive: Archive,
+    report: Report | None = None,
+    tags: dict[str, str] | None = None,
+) -> Run:
+    """Do a job with the loaded model, and log it.
+
+    Parameters
+    ----------
+    job : Job
+        What.
+    estimator : Estimator
+        The model that its configuration names.
+    source : VideoSource
+        The video, opened.
+    archive : Archive
+        Where the run goes.
+    report : callable, optional
+        Hears how far it is.
+    tags : dict, optional
+        More tags of the run.
+
+    Raises
+    ------
+    PosexpError
+        With what went wrong; what had been computed is in the run, or in the folder it names.
+    KeyboardInterrupt
+        After the run was closed as KILLED with what had been computed.
+    Elsewhere
+        When another process does the same job of the same sweep.
+    """
+    work = _Work(job, estimator, source)
+    record = record_of(job, source, estimator, tags or {})
+    stem = f"{estimator.name}-{source.path.stem}"
+    delivery = Delivery(archive, record, stem, again=job.config.force)
+    try:
+        error = _done(work, delivery, report)
+        if not delivery.is_there:
+            raise delivery.lost(error)
+        error = delivery.close(error, source.path, source.warnings)
+        try:
+            logged = delivery.log()
+        except TrackingError as problem:
+            if error is None:
+                raise
+            log.warning("%s", problem)  # it must not hide what went wrong first
+            raise error from problem
+        if error is not None:
+            raise error
+        return logged
+    finally:
+        delivery.release()
+
+
+def _done(work: _Work, delivery: Delivery, report: Report | None) -> BaseException | None:
+    """Extract and write; the error that stopped it, if one did: the run must be closed then too."""
+    try:
+        delivery.start()
+        error = work.extract(delivery.path, report)
+        error = error or work.job.changed()
+        if work.frames and delivery.is_there:
+            work.write(delivery.record, delivery.path / "artifacts")
+    except Refused:  # before there was anything to keep
+        raise
+    except OSError as failure:
+        return writing_failed(delivery.path, failure)
+    except (Exception, KeyboardInterrupt) as failure:
+        return failure
+    return error
+
+
+class _Work:
+    """One pass, and the sinks whose results are written when it has ended."""
+
+    def __init__(self, job: Job, estimator: Estimator, source: VideoSource) -> None:
+        self.job = job
+        self._estimator, self._source = estimator, source
+        info, skeleton = source.info, estimator.skeleton
+        # Read now, so that a bad file is told before the long part.
+        self._truth_path = truth_beside(info.path)
+        self._truth = (
+            read_truth(self._truth_path, info.width, info.height) if self._truth_path else None
+        )
+        self._worst = (
+            WorstFrames(self._truth.poses, skeleton, estimator.name) if self._truth else None
+        )
+        self._keys = KeyFrames(job.config.overlay, skeleton, estimator.name)
+        self._extraction: Extraction | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many have a pose so far."""
+        return len(self._extraction) if self._extraction else 0
+
+    def extract(self, folder: Path, report: Report | None) -> BaseException | None:
+        """Go through the video; the error that stopped it, if one did."""
+        journal = Journal(folder / FILE, len(self._estimator.skeleton))
+        overlay = self._overlay(folder / "artifacts" / "overlay" / "overlay.mp4")
+        sinks: list[Sink | None] = [journal, self._keys, self._worst, overlay]
+        self._extraction = Extraction(
+            self._source, self._estimator, [sink for sink in sinks if sink is not None]
+        )
+        stopped: BaseException | None = None
+        try:
+            self._extraction.run(report)
+        except (Exception, KeyboardInterrupt) as error:
+            stopped = error
+        try:
+            if overlay is not None and not overlay.close() and stopped is None:
+                log.warning(
+                    "overlay: no frame between overlay.start_frame=%s and overlay.stop_frame=%s",
+                    self.job.config.overlay.start_frame, self.job.config.overlay.stop_frame,
+                )  # fmt: skip
+        except PosexpError as error:
+            stopped = stopped or error
+        journal.close()
+        return stopped
+
+    def write(self, record: RunRecord, folder: Path) -> None:
+        """Tables, figures and pictures of what was extracted, into the folder of artifacts."""
+        from posexp.runs import results
+
+        assert self._extraction is not None
+        poses = self._extraction.poses()
+        results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
+        self._say_if_nobody(poses, record)
+        results.write_config(plain_of(self.job, self._estimator), folder)
+        results.write_figures(poses, record.threshold, folder)
+        if self._truth is not None and self._truth_path is not None and self._worst is not None:
+            results.write_truth(poses, self._truth, self._truth_path, self._worst, record, folder)
+        results.write_pictures(self._keys, record, folder)
+
+    def _say_if_nobody(self, poses: PoseSequence, record: RunRecord) -> None:
+        if not quality.tracked(poses, record.threshold).any():
+            log.warning(
+                "%s: no person was found in any of the %d frames",
+                printable(self._source.path), len(poses),
+            )  # fmt: skip
+            record.tags[names.NOTE] = "no person found"
+
+    def _overlay(self, path: Path) -> OverlayVideo | None:
+        settings, estimator = self.job.config.overlay, self._estimator
+        if not settings.enabled:
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fps = self._source.info.fps
+        return OverlayVideo(path, settings, estimator.skeleton, estimator.name, fps)

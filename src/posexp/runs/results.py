@@ -1,0 +1,110 @@
+"""What a run leaves: tables, the configuration, figures and pictures, and the record's figures.
+
+It is imported when there is something to write: matplotlib takes a while.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from posexp.errors import PosexpError
+from posexp.files import whole
+from posexp.measure import quality
+from posexp.measure.evaluation import evaluate
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import BODY
+from posexp.pose.truth import GroundTruth
+from posexp.runs import evaluated
+from posexp.show import figures
+from posexp.show.evaluation_report import write_evaluation
+from posexp.show.pictures import KeyFrames, WorstFrames, save_picture
+from posexp.store import shown
+from posexp.store.record import RunRecord
+
+log = logging.getLogger("posexp")
+
+
+def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: bool) -> None:
+    """Keypoints and confidence, as files and as the record's metrics and series.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the artifacts.
+    body : bool
+        Only the body joints in ``keypoints.csv``.
+    """
+    record.metrics.update(quality.summary(poses, record.threshold))
+    shown.add_series(record, poses, quality.confidence_series(poses))
+    table = poses.select(BODY) if body else poses
+    table.to_csv(_place(folder, "keypoints/keypoints.csv"))
+    poses.to_parquet(_place(folder, "keypoints/keypoints.parquet"))
+    with whole(_place(folder, "statistics/confidence.csv")) as part:
+        quality.confidence_table(poses, record.threshold).to_csv(
+            part, index=False, float_format="%.6g"
+        )
+
+
+def write_config(plain: dict[str, Any], folder: Path) -> None:
+    """The configuration as YAML, which `rerun` reads."""
+    with whole(_place(folder, "config/config.yaml")) as part:
+        part.write_text(
+            OmegaConf.to_yaml(OmegaConf.create(_escaped(plain))), encoding="utf-8",
+            errors="surrogateescape",
+        )  # fmt: skip
+
+
+def write_figures(poses: PoseSequence, threshold: float, folder: Path) -> None:
+    """Confidence and trajectories as pictures."""
+    for name, figure in (
+        ("confidence", figures.confidence_heatmap(poses)),
+        ("trajectories", figures.trajectories(poses, threshold)),
+    ):
+        figures.save(figure, _place(folder, f"figures/{name}.png"))
+
+
+def write_truth(
+    poses: PoseSequence,
+    truth: GroundTruth,
+    path: Path,
+    worst: WorstFrames,
+    record: RunRecord,
+    folder: Path,
+) -> None:
+    """The evaluation against the truth in `path`; one that does not fit must not cost the run."""
+    try:
+        evaluation = evaluate(poses, truth, part=evaluated.is_part(record.params))
+    except PosexpError as error:
+        log.warning("%s; the run goes on without evaluation", error)
+        return
+    for note in evaluation.notes:
+        log.warning("%s", note)
+    write_evaluation(evaluation, worst, folder)
+    record.metrics.update(evaluated.metrics(evaluation))
+    record.tags.update(evaluated.truth_tags(path, {}))
+    if len(evaluation.truth) == len(poses):
+        shown.add_series(record, poses, evaluated.error_series(evaluation, record.tags))
+
+
+def write_pictures(keys: KeyFrames, record: RunRecord, folder: Path) -> None:
+    """The contact sheet, and the pictures that the UI steps through."""
+    if keys.pictures:
+        save_picture(keys.contact_sheet(), _place(folder, "overlay/contact_sheet.png"))
+        shown.add_pictures(record, folder, keys.pictures)
+
+
+def _place(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _escaped(config: Any) -> Any:
+    """Plain values whose ``${`` OmegaConf must not read as interpolation."""
+    if isinstance(config, dict):
+        return {key: _escaped(value) for key, value in config.items()}
+    return config.replace("${", "\\${") if isinstance(config, str) else config

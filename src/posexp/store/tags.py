@@ -1,0 +1,40 @@
+"""Names of the tags and parameters by which runs are told apart: spelt here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+VIDEO, VIDEO_SHA256 = "video", "video.sha256"
+"""The path of the video, which every extraction has and nothing else; and its content."""
+
+WEIGHTS_SOURCE, WEIGHTS_SHA256 = "weights.source", "weights.sha256"
+TRUTH, TRUTH_SHA256, FIRST_TRUTH_SHA256 = "truth", "truth.sha256", "truth.first.sha256"
+VERSION = "version."
+"""Begins the tag of a package's version."""
+
+KEYPOINTS, FINGERPRINT = "posexp.keypoints", "posexp.fingerprint"
+"""What decides the keypoints, and all that decides the results (`posexp.runs.fingerprint`)."""
+
+SWEEP = "posexp.sweep"
+"""What the runs of several videos or variants have in common."""
+
+KEY = "posexp.key"
+"""A run's own, known before MLflow has given it an id."""
+
+KIND, COMPARED = "posexp.kind", "posexp.compared"
+RERUN_OF, REPLAY_OF = "posexp.rerun_of", "posexp.replay_of"
+ERROR, NOTE = "error", "note"
+
+MODEL = "model"
+THRESHOLD = "keypoints.confidence_threshold"
+"""Parameters."""
+
+
+def tag_name(text: str) -> str:
+    """What a person calls a tag, in the characters that MLflow takes."""
+    return re.sub(r"[^\w.\- :]", "_", text)[:250] if text.strip(". ") else f"_{text}"
+
+
+def job_tags(job: tuple[str, str]) -> dict[str, str]:
+    """The tags by which the runs of a sweep's job, (sweep, fingerprint), are found."""
+    return {SWEEP: job[0], FINGERPRINT: job[1]}
