@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tqdm.auto import tqdm
 
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
@@ -269,8 +270,6 @@ def _result(plan: _Plan, folder: Path, known: bool) -> Sweep:
 @contextlib.contextmanager
 def _bars(total: int, done: int, progress: bool) -> Iterator[tuple[Any, Any]]:
     """A bar for the batch and, below it, one for each clip under way."""
-    from tqdm.auto import tqdm
-
     shown = progress and watched()
     free: queue.PriorityQueue[int] = queue.PriorityQueue()
     for place in range(1, total + 1):
