@@ -99,8 +99,8 @@ def words_of(statement: ast.AST) -> set[str]:
 def places_of_a_model(checkout: Path) -> list[str]:
     """What one more model would touch beside its own module and YAML: where models are listed.
 
-    The top-level statements that name models of both kinds, or a class of their options, and the
-    other files that name both.
+    The top-level statements that name models of both kinds (also in examples), or a class of their
+    options, and the other files that name both.
     """
     places = []
     for module, path in modules_of(checkout).items():
