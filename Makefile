@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-QUICK := tests/pose tests/video tests/measure tests/show tests/test_config.py tests/models/test_crop.py \
-	tests/store/test_journal.py tests/store/test_outbox.py tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
+QUICK := tests/test_house.py tests/test_config.py tests/pose tests/video tests/measure tests/show \
+	tests/models/test_crop.py tests/store/test_journal.py tests/store/test_outbox.py \
+	tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 
-.PHONY: run test quick lint ui lock
+.PHONY: run test quick lint fix ui lock
 
 run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.mp4"
 	$(BIN)/python -m posexp $(ARGS)
@@ -21,6 +22,11 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-logo --no-cache
+
+fix: $(VENV)/.ready  ## what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 ui: $(VENV)/.ready  ## the runs in the MLflow UI
 	$(BIN)/python -m posexp ui $(ARGS)

@@ -18,6 +18,8 @@ import pytest
 from posexp.errors import ModelError
 from posexp.models import weights
 from posexp.models.weights import ModelFile
+from posexp.settings import TrackingSettings
+from posexp.store.archive import Archive
 
 # Some tests import mlflow before posexp does, which sets this for its own runs.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -38,6 +40,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared with real weights, clips and reference results")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without runs, to be copied: MLflow takes seconds to make one."""
+    folder = tmp_path_factory.mktemp("empty") / "mlruns"
+    Archive(TrackingSettings(folder=str(folder))).open()
+    return folder
 
 
 @pytest.fixture(scope="session")

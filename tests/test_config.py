@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -107,30 +105,6 @@ def test_help_names_every_section_and_the_commands(capsys):
             config.flatten(config.load_config([f"model={model}"])[1])}  # fmt: skip
     for key in keys - {"video", "tracking.run_name", "overlay.enabled"}:
         assert key.rsplit(".", 1)[-1] in shown, key
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; from posexp.__main__ import main; main(['--help']);"
-        "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[1:])))"
-    )
-    heavy = ["numpy", "pandas", "hydra", "omegaconf", "mlflow", "tensorflow", "mediapipe", "av"]
-    shown = subprocess.run(
-        [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
-    ).stdout
-    assert shown.splitlines()[-1] == "[]"
-
-
-def test_import_posexp_loads_none_of_the_heavy_libraries():
-    code = (
-        "import sys, posexp; posexp.extract; posexp.PoseSequence;"
-        "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[1:])))"
-    )
-    heavy = ["tensorflow", "mediapipe", "mlflow", "ipywidgets", "matplotlib", "av", "cv2"]
-    shown = subprocess.run(
-        [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
-    ).stdout
-    assert shown.strip() == "[]"
 
 
 def test_somebody_elses_hydra_is_left_alone():

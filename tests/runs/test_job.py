@@ -29,13 +29,6 @@ from posexp.sweeps import worker
 from posexp.video.source import VideoSource
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("empty") / "mlruns"
-    Archive(TrackingSettings(folder=str(folder))).open()
-    return folder
-
-
 @pytest.fixture
 def settings(empty_store, tmp_path, monkeypatch) -> TrackingSettings:
     monkeypatch.chdir(tmp_path)

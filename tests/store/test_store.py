@@ -24,13 +24,6 @@ ODD = ["Anna's pilot", 'the "good" one', "both ' and \"", "back\\slash", "\\", "
        "aXb", "å 𝄞", "x' OR '1'='1", "a`b", "a;b -- c", " ends in space "]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("empty") / "mlruns"
-    Archive(TrackingSettings(folder=str(folder))).open()
-    return folder
-
-
 @pytest.fixture
 def store(empty_store, tmp_path) -> Store:
     shutil.copytree(empty_store, tmp_path / "mlruns")
