@@ -194,6 +194,18 @@ def _typed(logged: Any, known: dict[str, Any], prefix: str) -> list[str]:
     return texts
 
 
+def as_yaml(plain: dict[str, Any]) -> str:
+    """Plain values as YAML, in which nothing is interpolated; `logged_overrides` reads it."""
+    return str(OmegaConf.to_yaml(OmegaConf.create(_escaped(plain))))
+
+
+def _escaped(config: Any) -> Any:
+    """Plain values whose ``${`` OmegaConf must not read as interpolation."""
+    if isinstance(config, dict):
+        return {key: _escaped(value) for key, value in config.items()}
+    return config.replace("${", "\\${") if isinstance(config, str) else config
+
+
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Dotted names to short text, for MLflow's parameters; ``model.name`` is ``model``."""
     flat: dict[str, str] = {}

@@ -9,8 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
+from posexp.config import as_yaml
 from posexp.errors import PosexpError
 from posexp.files import whole
 from posexp.measure import quality
@@ -52,10 +51,7 @@ def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: boo
 def write_config(plain: dict[str, Any], folder: Path) -> None:
     """The configuration as YAML, which `rerun` reads."""
     with whole(_place(folder, "config/config.yaml")) as part:
-        part.write_text(
-            OmegaConf.to_yaml(OmegaConf.create(_escaped(plain))), encoding="utf-8",
-            errors="surrogateescape",
-        )  # fmt: skip
+        part.write_text(as_yaml(plain), encoding="utf-8", errors="surrogateescape")
 
 
 def write_figures(poses: PoseSequence, threshold: float, folder: Path) -> None:
@@ -101,10 +97,3 @@ def _place(folder: Path, name: str) -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _escaped(config: Any) -> Any:
-    """Plain values whose ``${`` OmegaConf must not read as interpolation."""
-    if isinstance(config, dict):
-        return {key: _escaped(value) for key, value in config.items()}
-    return config.replace("${", "\\${") if isinstance(config, str) else config
