@@ -16,7 +16,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do(line: Line) -> int:
-    from posexp.terminal import commands  # all that is heavy, when it is known what to do
+    """What is heavy is loaded when it is known what to do."""
+    if line.name in ("weights", "media"):
+        from posexp.terminal import upkeep
+
+        return upkeep.do(line)
+    from posexp.terminal import commands
 
     return commands.do(line)
 

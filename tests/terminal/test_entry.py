@@ -12,9 +12,11 @@ import pytest
 
 from posexp import config
 from posexp.__main__ import main
+from posexp.benchmark import commands as measuring
+from posexp.benchmark.__main__ import PROGRAM as BENCHMARK
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.errors import ModelError
-from posexp.terminal import commands, streams
+from posexp.terminal import commands, streams, upkeep
 from posexp.terminal.entry import command_line
 from posexp.terminal.parser import Command, Program
 from posexp.terminal.usage import PROGRAM
@@ -64,8 +66,25 @@ def test_what_needs_nothing_heavy_loads_nothing_heavy(arguments):
     assert shown.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    "module", ["posexp.terminal.commands", "posexp.benchmark.commands", "posexp.notebook.magics"]
+)
+def test_what_takes_seconds_is_loaded_when_there_is_something_to_do(module):
+    code = (
+        f"import sys, {module};"
+        "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[1:])))"
+    )
+    heavy = ["mlflow", "tensorflow", "mediapipe", "matplotlib"]
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown == "[]\n"
+
+
 def test_every_command_is_done_by_a_function():
-    assert set(commands._FUNCTIONS) == {command.name for command in PROGRAM.all()}
+    done = {*commands.FUNCTIONS, *upkeep.FUNCTIONS}
+    assert done == {command.name for command in PROGRAM.all()}
+    assert set(measuring.FUNCTIONS) == {command.name for command in BENCHMARK.all()}
 
 
 def test_the_benchmark_has_the_same_habits(capsys):

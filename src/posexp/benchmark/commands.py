@@ -29,8 +29,7 @@ from posexp.video.embedded import embedded_clip
 
 def do(line: Line) -> int:
     """Do what was typed; the exit status."""
-    assert line.command is not None
-    return _FUNCTIONS[line.command.name](line)
+    return FUNCTIONS[line.name](line)
 
 
 def render(line: Line) -> int:
@@ -131,4 +130,4 @@ def _machine() -> str:
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
 
 
-_FUNCTIONS: dict[str, Callable[[Line], int]] = {"render": render, "run": run, "list": show_names}
+FUNCTIONS: dict[str, Callable[[Line], int]] = {"render": render, "run": run, "list": show_names}

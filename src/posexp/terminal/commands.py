@@ -1,4 +1,4 @@
-"""What is done for each command: a function that takes what was typed and returns the status.
+"""What is done with runs: a function for each command, which returns the exit status.
 
 Everything heavy is imported here, once it is known that there is something to do.
 """
@@ -9,13 +9,10 @@ import json
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable
 
 from posexp.config import load_config
-from posexp.errors import ConfigError, ModelError, check_choice, printable
-from posexp.models.weights import PUBLISHED, cache_folder, published
-from posexp.notebook import media
+from posexp.errors import ConfigError
 from posexp.runs import run as runs
 from posexp.runs.logged import compare_runs, evaluate_run
 from posexp.runs.recovery import log_waiting, recover
@@ -36,8 +33,7 @@ log = logging.getLogger("posexp")
 
 def do(line: Line) -> int:
     """Do what was typed; the exit status."""
-    assert line.command is not None
-    return _FUNCTIONS[line.command.name](line)
+    return FUNCTIONS[line.name](line)
 
 
 def run(line: Line) -> int:
@@ -58,9 +54,8 @@ def run(line: Line) -> int:
 def rerun(line: Line) -> int:
     """Repeat a logged run."""
     settings = load_config(line.overrides)[0].tracking
-    again = runs.rerun(
-        str(line.keys["run"]), settings, weights=line.keys["weights"], progress=True
-    )  # fmt: skip
+    which, weights = str(line.keys["run"]), line.keys["weights"]
+    again = runs.rerun(which, settings, weights=weights, progress=True)
     print_repetition(again)
     return 0 if again.identical else 1
 
@@ -70,10 +65,7 @@ def evaluate(line: Line) -> int:
     run, evaluation = evaluate_run(str(line.keys["run"]), line.keys["truth"], _archive(line))
     for note in evaluation.notes:
         log.warning("%s", note)
-    labelled = f"{len(evaluation.truth)} labelled frames"
-    print(f"\n{run.name}   {labelled}, {len(evaluation.body)} joints")
-    print_evaluation(evaluation.metrics())
-    print(f"\nRun page  {run.page}")
+    print_evaluation(run, evaluation)
     return 0
 
 
@@ -132,60 +124,16 @@ def ui(line: Line) -> int:
     os.execve(command[0], command, environment)
 
 
-def weights(line: Line) -> int:
-    """List the published models, or fetch some."""
-    names = names_in(line.keys["get"])
-    for name in names:
-        check_choice("get", name, tuple(PUBLISHED))
-    failed = 0
-    for name in names:
-        try:
-            print(f"{name:<12}{published(name).source}", flush=True)
-        except ModelError as error:
-            print(f"posexp: {error}", file=sys.stderr)
-            failed = error.exit_status
-    if names:
-        return failed
-    print(f"{'':<12}{'here':<6}{'size':>8}   {'licence':<13}from")
-    for name, model in PUBLISHED.items():
-        here = model.here()
-        places = str(here) if here else ", else ".join(map(str, model.sources))
-        print(
-            f"{name:<12}{'yes' if here else 'no':<6}{model.size:>5.1f} MB   {model.licence:<13}"
-            f"{places}"
-        )
-    print(f"\nKept in   {cache_folder()}\nFetch     python -m posexp weights get=thunder,heavy")
-    return 0
-
-
-def kept_media(line: Line) -> int:
-    """List, or remove, what notebooks have linked or copied for the browser."""
-    if "clear" in line.typed:
-        removed = media.tidy(everything=True)
-        print(f"Removed {len(removed)} links and copies from {media.FOLDER}")
-        return 0
-    found = media.kept()
-    for each in found:
-        said = "" if each.video and not each.gone else "   (its video has gone or changed)"
-        size = each.path.stat().st_size / 1e6
-        print(f"{size:8.1f} MB  {each.path.name}  {printable(each.video or '?')}{said}")
-    print(f"{len(found)} links and copies in {media.FOLDER}; `python -m posexp media clear` "
-          "removes them")  # fmt: skip
-    return 0
-
-
 def _archive(line: Line) -> Archive:
     """Where the runs are."""
     return Archive(load_config(line.overrides)[0].tracking)
 
 
-_FUNCTIONS: dict[str, Callable[[Line], int]] = {
+FUNCTIONS: dict[str, Callable[[Line], int]] = {
     "": run,
     "ui": ui,
     "evaluate": evaluate,
     "compare": compare,
     "rerun": rerun,
     "sync": sync,
-    "weights": weights,
-    "media": kept_media,
 }

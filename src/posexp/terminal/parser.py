@@ -183,6 +183,11 @@ class Line:
     keys: dict[str, str | None] = field(default_factory=dict)
     overrides: list[str] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The command's; empty without one."""
+        return self.command.name if self.command else ""
+
 
 def parse(arguments: Sequence[str], program: Program) -> Line:
     """Read a command line.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 from posexp.measure.comparison import Comparison
+from posexp.measure.evaluation import Evaluation
 from posexp.runs.run import Repetition
 from posexp.show.evaluation_report import SUMMARY
 from posexp.store.address import is_server
@@ -31,7 +33,7 @@ def print_run(run: Run) -> None:
     _print_metrics(run.metrics, _OF_A_RUN)
     if "truth" in run.tags:
         print("against ground truth")
-        print_evaluation(run.metrics)
+        _print_metrics(run.metrics, SUMMARY)
     print(f"\nResults   {run.artifacts}")
     print(f"Run page  {run.page}")
     print(f"Compare   {run.compare_page}")
@@ -39,15 +41,12 @@ def print_run(run: Run) -> None:
         print("The pages open after: python -m posexp ui")
 
 
-def print_evaluation(metrics: dict[str, float]) -> None:
-    """The errors against ground truth."""
-    _print_metrics(metrics, SUMMARY)
-
-
-def _print_metrics(metrics: dict[str, float], rows: tuple[tuple[str, str, str], ...]) -> None:
-    for label, name, form in rows:
-        if name in metrics:
-            print(f"  {label:<28}{form.format(metrics[name]):>10}")
+def print_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """How far a run is from ground truth."""
+    labelled = f"{len(evaluation.truth)} labelled frames"
+    print(f"\n{run.name}   {labelled}, {len(evaluation.body)} joints")
+    _print_metrics(evaluation.metrics(), SUMMARY)
+    print(f"\nRun page  {run.page}")
 
 
 def print_repetition(again: Repetition) -> None:
@@ -116,6 +115,12 @@ def print_comparison(run: Run, comparison: Comparison) -> None:
     print(f"\nThey disagree most in frames {frames}")
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
+
+
+def _print_metrics(metrics: dict[str, float], rows: Iterable[tuple[str, str, str]]) -> None:
+    for label, name, form in rows:
+        if name in metrics:
+            print(f"  {label:<28}{form.format(metrics[name]):>10}")
 
 
 def _known(form: str, value: float) -> str:
