@@ -97,8 +97,6 @@ def test_numbers_are_short_and_names_stable_in_parameters():
     assert config.flatten({"a": 0.1 + 0.2}) == {"a": "0.3"}
 
 
-
-
 def test_somebody_elses_hydra_is_left_alone():
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra

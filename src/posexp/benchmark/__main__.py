@@ -35,7 +35,7 @@ PROGRAM = Program(
         ),
         Command(
             "run",
-            example="python -m posexp.benchmark run models=[lightning,mlkit_full] clips=embedded",
+            example="python -m posexp.benchmark run models=[mlkit_full] clips=embedded",
             keys={"models": "all", "clips": "all", "folder": None, "weights": None,
                   "report": "benchmark-report", "seed": "0"},
             hydra="tracking",
