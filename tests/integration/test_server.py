@@ -135,7 +135,7 @@ def test_the_ui_for_others_answers_to_this_machines_names_and_says_that_it_has_n
     local_store,
 ):
     port, name = free_port(), socket.gethostname()
-    command = [sys.executable, "-m", "posexp", "ui", "--host", "0.0.0.0", "--port", str(port),
+    command = [sys.executable, "-m", "posexp", "ui", "--host", "0.0.0.0", f"--port={port}",
                "--allowed-hosts", "runs.example.org"]  # fmt: skip
     with served(command, port, local_store) as address:
         for host in (f"{name}:{port}", f"{name}.local:{port}", "runs.example.org", "localhost",

@@ -18,7 +18,6 @@ from clips import make_clip
 from conftest import free_port, posexp_command
 
 import posexp
-from posexp.__main__ import _summarize_sweep
 from posexp.config import load_config
 from posexp.errors import ConfigError, ModelError
 from posexp.models import registry
@@ -32,6 +31,7 @@ from posexp.store.record import RunRecord
 from posexp.sweeps import batch
 from posexp.sweeps.batch import sweep
 from posexp.sweeps.clips import find_clips as study_of
+from posexp.terminal.summaries import print_sweep
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
 
@@ -350,6 +350,6 @@ def test_the_command_that_is_printed_can_be_typed(capsys):
     columns = ["model", "video", "status", "run", *batch.METRICS.values(), "problem"]
     row = dict.fromkeys(columns, float("nan"))
     row |= {"model": "mlkit", "video": "a.mp4", "status": "failed", "problem": "no video"}
-    _summarize_sweep(batch.Sweep("Anna's pilot; (1)", pd.DataFrame([row]), Path("a.csv")))
+    print_sweep(batch.Sweep("Anna's pilot; (1)", pd.DataFrame([row]), Path("a.csv")))
     (line,) = re.findall(r"^Compare +(.*)$", capsys.readouterr().out, re.M)
     assert shlex.split(line)[-2:] == ["compare", "sweep=Anna's pilot; (1)"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from IPython.core.completer import SimpleCompletion, context_matcher
+from IPython.core.pylabtools import print_figure
+
+from posexp.config import choices
 from posexp.errors import PosexpError
-
-if TYPE_CHECKING:
-    from posexp.store.run import Run
-    from posexp.sweeps.batch import Sweep
+from posexp.models import native
+from posexp.runs.run import run
+from posexp.store.run import Run
+from posexp.sweeps import clips
+from posexp.sweeps.batch import Sweep, sweep
 
 
 def posexp(line: str) -> Run | Sweep | None:
@@ -28,21 +30,15 @@ def posexp(line: str) -> Run | Sweep | None:
         run = %posexp model=mlkit video=clip.mp4       keep the run
         sweep = %posexp -m model=lightning,mlkit video=clips/    every variant on every video
 
-    Groups and keys: model=mlkit|lightning|thunder, model.mode, model.complexity, model.weights,
-    model.crop.*, video, video.start, video.stop, keypoints.joints, overlay=standard|none,
-    overlay.height, tracking.folder, tracking.uri, tracking.experiment, tracking.run_name.
+    Tab completes keys and their values; ``!python -m posexp --help`` explains them.
     """
-    from posexp.runs.run import run
-    from posexp.sweeps import clips
-    from posexp.sweeps.batch import sweep
-
     try:
         arguments = shlex.split(line)
     except ValueError as error:  # an open quote
         print(f"posexp: cannot read this line: {error}", file=sys.stderr)
         return None
     try:
-        with _native_messages_off():
+        with native.messages_off():
             if clips.is_batch(arguments):
                 return sweep(clips.sweep_arguments(arguments), progress=True)
             return run(arguments, progress=True)
@@ -53,10 +49,6 @@ def posexp(line: str) -> Run | Sweep | None:
 
 def complete(context: Any) -> dict[str, Any]:
     """An IPython matcher: keys, and the choices of groups, for the word that is typed."""
-    from IPython.core.completer import SimpleCompletion
-
-    from posexp.config import choices
-
     line = context.text_until_cursor
     if not re.match(r"\s*(\w+\s*=\s*)?%posexp\s", line):
         return {"completions": []}
@@ -73,23 +65,7 @@ def complete(context: Any) -> dict[str, Any]:
 
 
 def _png(figure: Any) -> Any:
-    from IPython.core.pylabtools import print_figure
-
     return print_figure(figure, fmt="png", bbox_inches=None)  # type: ignore[no-untyped-call]
-
-
-@contextlib.contextmanager
-def _native_messages_off() -> Iterator[None]:
-    """Keep the C++ libraries' log lines out of the notebook; Python's own stderr is no file."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    before, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(null)
 
 
 def load_ipython_extension(ipython: Any) -> None:
@@ -97,6 +73,4 @@ def load_ipython_extension(ipython: Any) -> None:
     pictures = ipython.display_formatter.formatters["image/png"]
     pictures.for_type_by_name("matplotlib.figure", "Figure", _png)
     ipython.register_magic_function(posexp, "line", "posexp")
-    from IPython.core.completer import context_matcher
-
     ipython.Completer.custom_matchers.append(context_matcher(identifier="posexp")(complete))

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +25,12 @@ from posexp.show.evaluation_report import write_evaluation
 from posexp.show.pictures import WorstFrames
 from posexp.store import shown, tags
 from posexp.store.archive import Archive
-from posexp.store.mlflow import Store
 from posexp.store.record import RunRecord
 from posexp.store.run import Run, newest_of_each
 from posexp.video.source import VideoSource
+
+if TYPE_CHECKING:
+    from posexp.store.mlflow import Store
 
 log = logging.getLogger("posexp")
 

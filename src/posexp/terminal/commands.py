@@ -1,0 +1,139 @@
+"""What is done with runs: a function for each command, which returns the exit status.
+
+Everything heavy is imported here, once it is known that there is something to do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+from posexp.config import load_config
+from posexp.errors import ConfigError
+from posexp.runs import run as runs
+from posexp.runs.logged import compare_runs, evaluate_run
+from posexp.runs.recovery import log_waiting, recover
+from posexp.store.archive import Archive
+from posexp.store.server import own_names, ui_command
+from posexp.sweeps import batch, clips
+from posexp.terminal.parser import Line, names_in
+from posexp.terminal.summaries import (
+    print_comparison,
+    print_evaluation,
+    print_repetition,
+    print_run,
+    print_sweep,
+)
+
+log = logging.getLogger("posexp")
+
+
+def do(line: Line) -> int:
+    """Do what was typed; the exit status."""
+    return FUNCTIONS[line.name](line)
+
+
+def run(line: Line) -> int:
+    """One run, or a sweep; or show the configuration only."""
+    if line.options.cfg and line.options.multirun:
+        raise ConfigError("--cfg", "shows one configuration, got -m", "Leave out one of them")
+    if line.options.cfg:
+        print(json.dumps(load_config(line.overrides)[1], indent=2, ensure_ascii=False))
+        return 0
+    if line.options.multirun or clips.is_batch(line.overrides):
+        sweep = batch.sweep(line.overrides, progress=True)
+        print_sweep(sweep)
+        return 0 if sweep.failed.empty else 1
+    print_run(runs.run(line.overrides, progress=True))
+    return 0
+
+
+def rerun(line: Line) -> int:
+    """Repeat a logged run."""
+    settings = load_config(line.overrides)[0].tracking
+    which, weights = str(line.keys["run"]), line.keys["weights"]
+    again = runs.rerun(which, settings, weights=weights, progress=True)
+    print_repetition(again)
+    return 0 if again.identical else 1
+
+
+def evaluate(line: Line) -> int:
+    """Measure a logged run against ground truth."""
+    run, evaluation = evaluate_run(str(line.keys["run"]), line.keys["truth"], _archive(line))
+    for note in evaluation.notes:
+        log.warning("%s", note)
+    print_evaluation(run, evaluation)
+    return 0
+
+
+def compare(line: Line) -> int:
+    """Compare logged runs."""
+    ids, video, sweep = names_in(line.keys["runs"]), line.keys["video"], line.keys["sweep"]
+    for run, comparison in compare_runs(ids, video, sweep, _archive(line)):
+        print_comparison(run, comparison)
+    return 0
+
+
+def sync(line: Line) -> int:
+    """Log what waits."""
+    archive = _archive(line)
+    if not archive.outbox.base.is_dir():
+        print("Nothing is waiting to be logged")
+        return 0
+    store = archive.open()
+    recovered = recover(archive)
+    logged = log_waiting(archive, store, every=True)
+    for run in filter(None, logged):
+        print(f"Logged {run.name} ({run.status}): {run.page}", flush=True)
+    if not (logged or recovered):
+        print("Nothing is waiting to be logged")
+    return int(None in logged)
+
+
+def ui(line: Line) -> int:
+    """Serve the MLflow UI, in place of this process."""
+    host, port, archive = line.options.host, line.options.port, _archive(line)
+    store = archive.open()
+    if store.is_server:
+        print(f"The runs are on a server; open {store.uri}")
+        return 0
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ConfigError(
+                "--port", f"port {port} is in use", f"Choose another: --port {port + 1}"
+            )
+    page = store.page(archive.settings.experiment, port)
+    names = [*own_names(host), *line.options.allowed_hosts]
+    if names:
+        log.warning(
+            "there is no password: who reaches port %d of this machine can read and delete all runs"
+            "; from there it is %s (for other names: --allowed-hosts NAME,NAME)",
+            port, " or ".join(f"http://{name}:{port}" for name in names),
+        )  # fmt: skip
+    print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
+    # A light server: no job workers, no look-ups outside.
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    command = ui_command(archive.address, port, host, names)
+    os.execve(command[0], command, environment)
+
+
+def _archive(line: Line) -> Archive:
+    """Where the runs are."""
+    return Archive(load_config(line.overrides)[0].tracking)
+
+
+FUNCTIONS: dict[str, Callable[[Line], int]] = {
+    "": run,
+    "ui": ui,
+    "evaluate": evaluate,
+    "compare": compare,
+    "rerun": rerun,
+    "sync": sync,
+}

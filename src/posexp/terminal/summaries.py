@@ -1,0 +1,128 @@
+"""What is printed when something is done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from posexp.measure.comparison import Comparison
+from posexp.measure.evaluation import Evaluation
+from posexp.runs.run import Repetition
+from posexp.show.evaluation_report import SUMMARY
+from posexp.store.address import is_server
+from posexp.store.run import Run
+from posexp.sweeps.batch import Sweep
+
+_OF_A_RUN = (
+    ("frames", "tracking/frames", "{:.0f}"),
+    ("tracked", "tracking/tracked_share", "{:.1%}"),
+    ("longest gap", "tracking/longest_gap_s", "{:.2f} s"),
+    ("confidence, mean", "confidence/mean", "{:.3f}"),
+    ("confidence, 5th percentile", "confidence/p05", "{:.3f}"),
+    ("confidence, arms", "confidence/arms", "{:.3f}"),
+    ("confidence, torso", "confidence/torso", "{:.3f}"),
+    ("confidence, legs", "confidence/legs", "{:.3f}"),
+    ("jitter (above 6 Hz)", "jitter/residual_px", "{:.2f} px"),
+    ("jitter / torso length", "jitter/residual_torso", "{:.2%}"),
+)
+
+
+def print_run(run: Run) -> None:
+    """What a person wants to know when a run is done."""
+    print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
+    _print_metrics(run.metrics, _OF_A_RUN)
+    if "truth" in run.tags:
+        print("against ground truth")
+        _print_metrics(run.metrics, SUMMARY)
+    print(f"\nResults   {run.artifacts}")
+    print(f"Run page  {run.page}")
+    print(f"Compare   {run.compare_page}")
+    if not is_server(run.uri):
+        print("The pages open after: python -m posexp ui")
+
+
+def print_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """How far a run is from ground truth."""
+    labelled = f"{len(evaluation.truth)} labelled frames"
+    print(f"\n{run.name}   {labelled}, {len(evaluation.body)} joints")
+    _print_metrics(evaluation.metrics(), SUMMARY)
+    print(f"\nRun page  {run.page}")
+
+
+def print_repetition(again: Repetition) -> None:
+    """Whether a run that was made again has the same keypoints."""
+    frames = f"{len(again.second.poses())} frames"
+    if again.identical:
+        print(f"{again.first.name}: the keypoints are identical, bit for bit, in {frames}")
+    else:
+        apart = f"{again.largest_px:.3g} px" if again.largest_px == again.largest_px else "frames"
+        print(f"{again.first.name}: the keypoints differ, by at most {apart}, in {frames}")
+    print(f"Run page  {again.second.page}")
+
+
+def print_sweep(sweep: Sweep) -> None:
+    """Counts and figures by variant, then what failed and why."""
+    table = sweep.table
+    counts = table["status"].value_counts()
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    print(f"\nsweep {sweep.name}: {len(table)} jobs: {said}\n")
+    rows = table.groupby("model", sort=False).agg(
+        videos=("video", "nunique"), runs=("run", "count"), tracked=("tracked", "mean"),
+        confidence=("confidence", "mean"), jitter=("jitter_residual_torso", "mean"),
+        near=("pck_0.10", "mean"),
+    )  # fmt: skip
+    print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
+          f"{'jitter / torso':>16}{'PCK@0.1':>10}")  # fmt: skip
+    for model, row in rows.iterrows():
+        print(
+            f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}"
+            f"{_known('{:.1%}', row['tracked']):>10}{_known('{:.3f}', row['confidence']):>12}"
+            f"{_known('{:.2%}', row['jitter']):>16}{_known('{:.1%}', row['near']):>10}"
+        )
+    failed = sweep.failed
+    if not failed.empty:
+        print("\nnot finished; the same command does these again:")
+    for _, row in failed.iterrows():
+        print(f"  {row['model']:<12}{row['problem'] or row['status']}")
+    print(f"\nTable     {sweep.path}")
+    print(f"Compare   python -m posexp compare {shlex.quote(f'sweep={sweep.name}')}")
+    if sweep.page:
+        print(f"Charts    {sweep.page}")
+
+
+def print_comparison(run: Run, comparison: Comparison) -> None:
+    """Each run by itself, each pair of runs, and where they disagree most."""
+    width = max(len(label) for label in comparison.labels) + 2
+    print(f"\n{run.name}")
+    print(f"\n{'run':<{width}}{'tracked':>9}{'longest gap':>13}{'jitter / torso':>16}")
+    table = comparison.run_table()
+    differ = table["threshold"].nunique() > 1
+    for _, row in table.iterrows():
+        print(
+            f"{row['run']:<{width}}{row['tracked']:>9.1%}{row['longest_gap_s']:>11.2f} s"
+            f"{_known('{:.2%}', row['jitter_residual_torso']):>16}"
+            + (f"   tracked: confidence from {row['threshold']:g}" if differ else "")
+        )
+    table = comparison.pairwise().merge(comparison.timing(), on=["first", "second"])
+    print(f"\n{'':<{2 * width}}{'median':>10}{'/ torso':>9}{'agree':>8}{'lag':>9}{'swaps':>7}")
+    for _, row in table[table["joint"] == "body"].iterrows():
+        print(
+            f"{row['first']:<{width}}{row['second']:<{width}}{row['median_px']:>7.1f} px"
+            f"{row['median_torso']:>9.1%}{row['agree']:>8.1%}"
+            f"{_known('{:.0f} ms', row['lag_ms']):>9}{row['swaps']:>7}"
+        )
+    frames = ", ".join(str(comparison.frame[row]) for row in comparison.worst_frames(6))
+    print(f"\nThey disagree most in frames {frames}")
+    print(f"\nReport    {run.artifacts}/comparison.html")
+    print(f"Run page  {run.page}")
+
+
+def _print_metrics(metrics: dict[str, float], rows: Iterable[tuple[str, str, str]]) -> None:
+    for label, name, form in rows:
+        if name in metrics:
+            print(f"  {label:<28}{form.format(metrics[name]):>10}")
+
+
+def _known(form: str, value: float) -> str:
+    """A number as text; - where it cannot be told."""
+    return form.format(value) if value == value else "-"
