@@ -38,7 +38,7 @@ def record_of(
             "source": path,
         },
         shape={
-            "skeleton": estimator.skeleton.name, "width": info.width, "height": info.height,
+            **estimator.skeleton.described(), "width": info.width, "height": info.height,
             "source": path, "model": estimator.name,
             "confidence_meaning": estimator.confidence_meaning,
         },
