@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from posexp.errors import ModelError
-from posexp.models import weights
-from posexp.models.weights import ModelFile
+from posexp.models.weights import table
+from posexp.models.weights.model_file import ModelFile
 
 # Some tests import mlflow before posexp does, which sets this for its own runs.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -46,7 +46,7 @@ def published() -> Callable[[str], ModelFile]:
 
     def get(name: str) -> ModelFile:
         try:
-            return weights.published(name)
+            return table.published(name)
         except ModelError as error:
             pytest.skip(str(error))
 

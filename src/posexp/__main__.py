@@ -342,7 +342,8 @@ def _sync(arguments: list[str]) -> int:
 
 
 def _weights(arguments: list[str]) -> int:
-    from posexp.models.weights import PUBLISHED, cache_folder, published
+    from posexp.models.weights.downloads import cache_folder
+    from posexp.models.weights.table import PUBLISHED, published
 
     own, _ = own_keys(arguments, {"get": None}, "python -m posexp weights get=thunder,heavy")
     names = [name.strip() for name in (own["get"] or "").strip("[]").split(",") if name.strip()]

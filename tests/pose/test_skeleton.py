@@ -40,7 +40,8 @@ def test_malformed_skeletons_are_refused():
 
 def test_symmetries_follow_the_names_unless_they_are_given():
     assert COCO17.symmetries[0] == ("left_eye", "right_eye") and len(COCO17.symmetries) == 8
-    assert COCO17.subset(["left_hip", "nose", "right_hip"]).symmetries == (("left_hip", "right_hip"),)
+    hips = ("left_hip", "right_hip")
+    assert COCO17.subset(["nose", *hips]).symmetries == (hips,)
     assert COCO17.subset(["left_hip"]).symmetries == ()
     assert Skeleton("x", ("l1", "r1"), (), (("l1", "r1"),)).symmetries == (("l1", "r1"),)
 
@@ -60,9 +61,9 @@ def test_a_skeleton_is_the_same_once_described_and_read(skeleton):
 
 
 def test_a_damaged_description_is_refused():
+    damaged = ({"joints": None}, {"joints": [1]}, {"edges": ["abc"]}, {"edges": 3})
     for about in ({}, {"skeleton": "mine"}, {"skeleton": "coco17", "joints": ["tail"]},
-                  {**MINE.described(), "joints": None}, {**MINE.described(), "joints": [1]},
-                  {**MINE.described(), "edges": ["abc"]}, {**MINE.described(), "edges": 3}):  # fmt: skip
+                  *({**MINE.described(), **changes} for changes in damaged)):  # fmt: skip
         with pytest.raises((KeyError, ValueError, TypeError)):
             Skeleton.of(about)
 

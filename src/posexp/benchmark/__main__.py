@@ -72,9 +72,10 @@ def _render(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from posexp.benchmark.measure import VARIANTS, measure
+    from posexp.benchmark.measure import measure
     from posexp.benchmark.report import summary, write_report
     from posexp.config import load_config
+    from posexp.models.registry import variants
 
     defaults: dict[str, str | None] = {
         "models": "all", "clips": "all", "folder": None, "weights": None,
@@ -83,7 +84,7 @@ def _run(arguments: list[str]) -> int:
     own, others = own_keys(arguments, defaults, _USAGE)
     settings = load_config(others)[0].tracking
     models = _names(own["models"])
-    models = list(VARIANTS) if models == ["all"] else models
+    models = list(variants()) if models == ["all"] else models
     weights = at_home(own["weights"]) if own["weights"] else None
     if weights is not None and not weights.is_dir():
         raise ConfigError("weights", f"expected a folder with model files, got {weights}")
@@ -101,9 +102,9 @@ def _run(arguments: list[str]) -> int:
 
 def _list() -> int:
     from posexp.benchmark.grid import grid
-    from posexp.benchmark.measure import VARIANTS
+    from posexp.models.registry import variants
 
-    print("models  " + "\n        ".join(VARIANTS))
+    print("models  " + "\n        ".join(variants()))
     print("clips   " + "\n        ".join(clip.name for clip in grid()))
     return 0
 
@@ -168,7 +169,7 @@ def _seed(text: str | None) -> int:
 
 
 def _folder(text: str | None) -> Path:
-    from posexp.models.weights import cache_folder
+    from posexp.models.weights.downloads import cache_folder
 
     return at_home(text) if text else cache_folder() / "benchmark"
 
