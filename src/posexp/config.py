@@ -240,11 +240,8 @@ def _register_schemas(model: str) -> None:
         kind = registry.model(_name_in(file))
         schema = f"{kind.__module__.rpartition('.')[2]}_schema"
         store.store(group="model", name=schema, node=kind.options)
-        return
-    try:  # of another package: its defaults are its configuration
+    else:  # of another package: what it says of itself
         store.store(group="model", name=model, node=registry.options_for(model))
-    except OmegaConfBaseException as error:
-        raise registry.fault(model, _reason(error)) from error
 
 
 def _name_in(file: Path) -> str:

@@ -38,6 +38,7 @@ _said: set[str] = set()
 
 def names() -> list[str]:
     """The variants that can be chosen, sorted. No model is imported for it."""
+    _registered.cache_clear()  # one may have been installed since
     return sorted(_registered())
 
 
@@ -80,7 +81,7 @@ def options_for(model: str, **options: object) -> Options:
     ModelError
         When its package cannot be used.
     """
-    return _changed(_defaults(model), options, "model.", f" for {model}")  # type: ignore[no-any-return]
+    return _changed(_defaults(model), options, "model.", model)  # type: ignore[no-any-return]
 
 
 def find_weights(options: Options) -> ModelFile:
@@ -199,10 +200,8 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _entry(name: str) -> EntryPoint:
-    if name not in _registered():
-        _registered.cache_clear()  # it may have been installed since
-    _check_installation()
-    if name not in _registered():
+    if name not in _registered() and name not in names():
+        _check_installation()
         raise ConfigError("model", f"expected one of {', '.join(names())}, got {name!r}")
     first, *others = _registered()[name]
     if others:
@@ -214,9 +213,9 @@ def _entry(name: str) -> EntryPoint:
 def _check_installation() -> None:
     if not any(_is_ours(entries[0]) for entries in _registered().values()):
         raise ModelError(
-            "posexp", "its installation is older than its code and names no models",
-            "Install it again: python -m pip install --no-deps --force-reinstall, then what was "
-            "given at first (-e . in a checkout)",
+            "models", "none are registered: this installation is older than its code",
+            "Install it again as at first, with --force-reinstall --no-deps (in a checkout: "
+            "python -m pip install --no-deps -e .)",
         )  # fmt: skip
 
 
@@ -261,24 +260,26 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _defaults(name: str) -> Any:
     """The options of a variant as they are when nothing is set.
 
-    Of another package: with what ``NAME.yaml`` beside the module of the class says.
+    Of another package: with what ``NAME.yaml`` beside its module says.
     """
     options, entry = model(name).options(name=name), _entry(name)
-    file = Path(sys.modules[entry.module].__file__ or "").with_name(f"{name}.yaml")
-    if _is_ours(entry) or not file.is_file():  # ours are in conf/, and say the same
+    if _is_ours(entry):  # conf/model says the same
         return options
     from omegaconf import OmegaConf
 
+    file = Path(sys.modules[entry.module].__file__ or "").with_name(f"{name}.yaml")
+    place = f"{file.name}: " if file.is_file() else ""
     try:
-        given = OmegaConf.to_container(OmegaConf.load(file))
-        if not isinstance(given, dict) or given.pop("name", name) != name:
-            raise fault(name, f"{file.name}: expected keys with values, and {name} as its name")
-        values = {str(key): value for key, value in given.items()}
-        return _changed(options, values, "model.", f" of {type(options).__name__}")
+        typed = OmegaConf.structured(options)
+        if place:
+            typed = OmegaConf.merge(typed, OmegaConf.load(file))
+        if typed.name != name:
+            raise fault(name, f"{place}expected {name} as its name, got {typed.name}")
+        return OmegaConf.to_object(typed)
     except ModelError:
         raise
-    except Exception as error:  # a stranger's file, and a stranger's checks
-        raise fault(name, f"{file.name}: {_in_words(error)}") from error
+    except Exception as error:  # of a stranger's file, and of a stranger's checks
+        raise fault(name, f"{place}{_in_words(error)}") from error
 
 
 def _changed(options: Any, values: Mapping[str, Any], prefix: str, of: str) -> Any:
@@ -287,10 +288,12 @@ def _changed(options: Any, values: Mapping[str, Any], prefix: str, of: str) -> A
     new = dict(values)
     for key, value in values.items():
         if key not in known:
-            raise ConfigError(f"{prefix}{key}", f"no such option{of}, which has {', '.join(known)}")
+            raise ConfigError(
+                f"{prefix}{key}", f"no such option for {of}, which has {', '.join(known)}"
+            )
         inner = getattr(options, key)
         if is_dataclass(inner) and isinstance(value, Mapping):
-            new[key] = _changed(inner, value, f"{prefix}{key}.", f" of {prefix}{key}")
+            new[key] = _changed(inner, value, f"{prefix}{key}.", f"{prefix}{key}")
     return replace(options, **new)
 
 
@@ -308,4 +311,5 @@ def _blamed(name: str) -> Iterator[None]:
 
 
 def _in_words(error: BaseException) -> str:
-    return str(error) if isinstance(error, PosexpError) else f"{type(error).__name__}: {error}"
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, PosexpError) else f"{type(error).__name__}: {text}"
