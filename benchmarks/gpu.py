@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from posexp.models.crop import CropRegion, CropSettings, next_region, sample, to_image, whole_image
-from posexp.models.weights import movenet
+from posexp.models.movenet import MoveNet, MoveNetOptions
 from posexp.video.embedded import embedded_clip
 from posexp.video.frame import Planes
 from posexp.video.source import VideoSource
@@ -75,7 +75,9 @@ def main() -> None:
     weights = asked.get("weights") or str(LIGHTNING)
     devices = [device.name for device in tf.config.list_physical_devices("GPU")]
     print(f"GPU: {', '.join(devices) or 'none here; this is the CPU'}")
-    model = tf.saved_model.load(str(movenet("lightning", weights).path))
+    model = tf.saved_model.load(
+        str(MoveNet.find_weights(MoveNetOptions("lightning", weights)).path)
+    )
     function = model.signatures["serving_default"]
     ((name, spec),) = function.structured_input_signature[1].items()
     (output,) = function.structured_outputs

@@ -378,10 +378,7 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
     posexp_only = "import posexp.store.tracking, mlflow, pandas, cv2, av"
     for name, code in (
         ("MLflow and pandas", posexp_only),
-        (
-            "and MediaPipe",
-            f"{posexp_only}; from posexp.models import weights; weights.import_mediapipe()",
-        ),
+        ("and MediaPipe", f"{posexp_only}, posexp.models.mlkit_mediapipe"),
         ("and TensorFlow", f"{posexp_only}, tensorflow"),
     ):
         peak = run_process("-c", code)["peak"]

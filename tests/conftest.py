@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from posexp.errors import ModelError
-from posexp.models import weights
-from posexp.models.weights import ModelFile
+from posexp.models.weights import table
+from posexp.models.weights.model_file import ModelFile
 from posexp.settings import TrackingSettings
 from posexp.store.archive import Archive
 
@@ -56,7 +56,7 @@ def published() -> Callable[[str], ModelFile]:
 
     def get(name: str) -> ModelFile:
         try:
-            return weights.published(name)
+            return table.published(name)
         except ModelError as error:
             pytest.skip(str(error))
 

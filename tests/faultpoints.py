@@ -139,7 +139,7 @@ class StandIn:
     confidence_meaning = "none: a stand-in"
 
     def __init__(self) -> None:
-        from posexp.models.weights import ModelFile
+        from posexp.models.weights.model_file import ModelFile
         from posexp.pose.skeleton import BLAZEPOSE33
 
         self.skeleton = BLAZEPOSE33

@@ -12,7 +12,7 @@ import pytest
 from posexp.__main__ import main
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
-from posexp.models.registry import VARIANTS
+from posexp.models.registry import names
 from posexp.pose.sequence import PoseSequence
 from posexp.video.embedded import embedded_clip
 
@@ -76,7 +76,7 @@ def test_the_python_example_runs(place, movenet, monkeypatch):
 
 def test_every_variant_and_every_file_is_in_the_readme():
     models = {model.stem for model in (conf_folder() / "model").glob("*.yaml")}
-    assert models == set(VARIANTS)
+    assert models == set(names())
     for model in models:
         assert f"`{model}`" in README
     for name in ("keypoints.csv", "keypoints.parquet", "overlay.mp4", "contact_sheet.png",

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,9 +20,8 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from posexp.errors import ConfigError
-from posexp.models.mlkit import MlkitOptions
-from posexp.models.movenet import MoveNetOptions
+from posexp.errors import ConfigError, ModelError
+from posexp.models import registry
 from posexp.settings import (
     BasicLauncher,
     JoblibLauncher,
@@ -29,6 +30,7 @@ from posexp.settings import (
     SubmititLauncher,
     TrackingSettings,
     VideoSettings,
+    choices_of,
 )
 
 TEXT_KEYS = {
@@ -45,6 +47,8 @@ TEXT_KEYS = {
 }
 """Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
 
+ADDRESS = re.compile(r"\w+:/|//|\\\\").match
+"""Whether text may be an address, and no path on this machine."""
 
 _NULLABLE = (
     "video.path", "model.weights", "tracking.uri", "tracking.run_name", "tracking.sweep",
@@ -56,7 +60,7 @@ _NULLABLE = (
 class Config:
     """The whole configuration.
 
-    `model` is MoveNetOptions or MlkitOptions; `launcher` is a class of `launcher_settings`.
+    `model` is the options of a model; `launcher` is one of the launchers in `settings`.
     """
 
     model: Any = MISSING
@@ -95,7 +99,7 @@ def load_config(overrides: Sequence[str] = ()) -> tuple[Config, dict[str, Any]]:
     """
     paths, others = _split(overrides)
     _check_groups(others)
-    _register_schemas()
+    _register_schemas(_chosen(others))
     try:
         config = _compose(others)
     except (HydraException, OmegaConfBaseException) as error:
@@ -125,8 +129,6 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
     ConfigError
         For a value that cannot be read.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
     texts = [a for a in overrides if a.partition("=")[0] in TEXT_KEYS]
     others = [a for a in overrides if a not in texts]
     try:
@@ -153,18 +155,18 @@ def logged_overrides(file: Path) -> list[str]:
     ConfigError
         For anything else.
     """
-    import yaml
-
     try:
         logged = yaml.safe_load(file.read_text("utf-8", "surrogateescape"))
-        model = logged["model"]["name"]
-        known = _composed(f"model={model}") if model in _groups()["model"] else None
+        model, models = logged["model"]["name"], _groups()["model"]
+        there = model in models
     except (yaml.YAMLError, OSError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(file, "expected the configuration of a run") from error
-    if known is None:
+    if not there:
         raise ConfigError(
-            f"model={model}", f"expected one of {', '.join(_groups()['model'])} in {file}"
-        )
+            f"model={model}", f"expected one of {', '.join(models)} in {file}",
+            "If it is another package's, install that",
+        )  # fmt: skip
+    known = _composed(model)
     typed = [f"model={model}"]
     for section in ("model", "video", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)
@@ -185,8 +187,10 @@ def _typed(logged: Any, known: dict[str, Any], prefix: str) -> list[str]:
         elif value is None or isinstance(value, bool):
             texts.append(f"{key}={'null' if value is None else str(value).lower()}")
         elif isinstance(value, int | float) or (
-            # Paths are taken as typed; what else is text must not be anything in Hydra's grammar.
-            isinstance(value, str) and (key in TEXT_KEYS or re.fullmatch(r"[\w.+-]+", value))
+            # Paths are taken as typed; what else is text must not be anything in Hydra's grammar,
+            # nor an address that somebody else's model might ask.
+            isinstance(value, str)
+            and (key in TEXT_KEYS or (re.fullmatch(r"[\w.+:/-]+", value) and not ADDRESS(value)))
         ):
             texts.append(f"{key}={str(value).replace(chr(92) + '${', '${')}")
         else:
@@ -224,26 +228,40 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def choices() -> dict[str, tuple[str, ...]]:
     """Every key that can be set, with its values where there are few: for completion."""
-    few: dict[str, tuple[str, ...]] = {
-        "model.mode": ("stream", "single_image"),
-        "model.complexity": ("full", "lite", "heavy"),
-        "keypoints.joints": ("body", "all"),
-    }
-    keys = {key: few.get(key, ()) for known in _known_keys().values() for key in known}
-    groups = {group: tuple(names) for group, names in _groups().items()}
+    models = _known_keys()
+    few = {f"keypoints.{key}": words for key, words in choices_of(KeypointSettings()).items()}
+    for model in models:
+        for key, words in registry.choices(model).items():
+            few[f"model.{key}"] = tuple(dict.fromkeys((*few.get(f"model.{key}", ()), *words)))
+    keys = {key: few.get(key, ()) for known in models.values() for key in known}
+    groups = {group: tuple(names) for group, names in _groups().items()} | {"model": tuple(models)}
     return {**groups, **{key: () for key in TEXT_KEYS}, **keys, **groups}
 
 
-def _register_schemas() -> None:
+def _register_schemas(model: str) -> None:
+    """Of all sections, and of one model: those of others may be slow to import."""
     store = ConfigStore.instance()
     store.store(name="posexp_schema", node=Config)
-    store.store(group="model", name="movenet_schema", node=MoveNetOptions)
-    store.store(group="model", name="mlkit_schema", node=MlkitOptions)
     store.store(group="overlay", name="overlay_schema", node=OverlaySettings)
     store.store(group="tracking", name="tracking_schema", node=TrackingSettings)
     store.store(group="launcher", name="basic_launcher_schema", node=BasicLauncher)
     store.store(group="launcher", name="joblib_launcher_schema", node=JoblibLauncher)
     store.store(group="launcher", name="submitit_launcher_schema", node=SubmititLauncher)
+    file = conf_folder() / "model" / f"{model}.yaml"
+    if file.is_file():
+        kind = registry.model(_name_in(file))
+        schema = f"{kind.__module__.rpartition('.')[2]}_schema"
+        store.store(group="model", name=schema, node=kind.options)
+    else:  # of another package: what it says of itself
+        store.store(group="model", name=model, node=registry.options_for(model))
+
+
+def _name_in(file: Path) -> str:
+    """Which model a file in conf/model configures: somebody may have put another one there."""
+    try:
+        return str(yaml.safe_load(file.read_text("utf-8"))["name"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        raise ConfigError(file, "expected the keys of a model, its name among them") from error
 
 
 def _compose(overrides: list[str]) -> Any:
@@ -280,17 +298,25 @@ def _split(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
 
 def _groups() -> dict[str, list[str]]:
     folder = conf_folder()
-    return {
+    groups = {
         group.name: sorted(file.stem for file in group.glob("*.yaml"))
         for group in sorted(folder.iterdir())
         if group.is_dir()
     }
+    return {**groups, "model": sorted({*groups["model"], *registry.names()})}
+
+
+def _chosen(overrides: Sequence[str]) -> str:
+    """The model that is meant."""
+    given = dict(argument.partition("=")[::2] for argument in overrides)
+    return given.get("model", registry.DEFAULT)
 
 
 def _check_groups(overrides: list[str]) -> None:
+    groups = _groups()
     for argument in overrides:
         group, _, choice = argument.partition("=")
-        choices = _groups().get(group)
+        choices = groups.get(group)
         if choices and choice not in choices:
             if "," in choice:
                 raise ConfigError(
@@ -303,16 +329,22 @@ def _check_groups(overrides: list[str]) -> None:
 
 
 def _known_keys() -> dict[str, dict[str, Any]]:
-    """Every dotted key of every choice of model, with the values of its defaults."""
+    """Every dotted key of every choice of model, with the values of its defaults.
+
+    A warning for each model that cannot be used.
+    """
     known = {}
     for model in _groups()["model"]:
-        known[model] = flatten(_composed(f"model={model}"))
+        try:
+            known[model] = flatten(_composed(model))
+        except ModelError as error:
+            registry.warn(str(error))
     return known
 
 
-def _composed(override: str) -> dict[str, Any]:
-    _register_schemas()
-    plain = OmegaConf.to_container(_compose([override]))
+def _composed(model: str) -> dict[str, Any]:
+    _register_schemas(model)
+    plain = OmegaConf.to_container(_compose([f"model={model}"]))
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
@@ -320,7 +352,7 @@ def _composed(override: str) -> dict[str, Any]:
 def _unknown_key(key: str, overrides: list[str]) -> ConfigError:
     """Say what a misspelt key may have meant, or which variants a foreign key applies to."""
     known = _known_keys()
-    chosen = dict(argument.partition("=")[::2] for argument in overrides).get("model", "mlkit")
+    chosen = _chosen(overrides)
     having = [model for model, keys in known.items() if key in keys]
     if having:
         return ConfigError(
@@ -335,15 +367,15 @@ def _unknown_key(key: str, overrides: list[str]) -> ConfigError:
 
 def _explain(error: Exception, overrides: list[str]) -> ConfigError:
     """One line for what Hydra or OmegaConf found wrong with one of the overrides."""
-    base = _known_keys()
-    chosen = dict(argument.partition("=")[::2] for argument in overrides).get("model", "mlkit")
+    chosen = _chosen(overrides)
+    known = flatten(_composed(chosen))
     for argument in overrides:
         key, _, value = argument.partition("=")
         try:
             _check_grammar(key, value)
         except ConfigError as unreadable:
             return unreadable
-        if key in _groups() or key in base[chosen]:
+        if key in _groups() or key in known:
             try:
                 others = [a for a in (f"model={chosen}", argument) if a.partition("=")[0] != key]
                 _compose([*others, argument])

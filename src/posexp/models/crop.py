@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,8 +129,6 @@ def sample(planes: Planes, region: CropRegion, size: int) -> Image:
     so that the corners' pixel centres fall on the first and last sample. Chroma is taken to lie
     in the middle of its pixels, as FFmpeg's conversion does.
     """
-    import cv2
-
     stored = np.array(planes.images[0].shape[1::-1])
     shown = np.round(stored * (planes.stretch, 1))
     width, height = shown[:: -1 if planes.transposed else 1]

@@ -1,25 +1,29 @@
-"""MoveNet Thunder and Lightning with crop tracking; SavedModel through TensorFlow, or LiteRT."""
+"""MoveNet Thunder and Lightning with crop tracking; through TensorFlow, or LiteRT."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posexp.errors import ConfigError, ModelError, check_choice, check_range
-from posexp.models import weights as weight_files
+from posexp.errors import ConfigError, ModelError, check_range
+from posexp.files import sha256_of
 from posexp.models.crop import CropSettings, next_region, sample, to_image, whole_image
-from posexp.models.native import processors
+from posexp.models.model import Model
+from posexp.models.native import library
 from posexp.models.weights import tfjs
+from posexp.models.weights.given import existing, fetched, is_address
+from posexp.models.weights.model_file import ModelFile
+from posexp.models.weights.sources import Address, Hub
+from posexp.models.weights.table import HANDLES, published
 from posexp.pose.sequence import FramePose
 from posexp.pose.skeleton import COCO17
+from posexp.settings import check_choices, choice
 from posexp.video.ahead import ahead
-from posexp.video.frame import Frame, Image
+from posexp.video.frame import Frame
 
-Predict = Callable[[Image], NDArray[np.float32]]
+_FORMS = "a SavedModel folder, a .tflite file or a TF.js model.json"
 
 
 @dataclass
@@ -41,32 +45,35 @@ class MoveNetOptions:
         Thresholds of the crop tracking.
     """
 
-    name: str = "lightning"
+    name: str = choice("thunder", "lightning", default="lightning")
     weights: str | None = None
     input_size: int | None = None
     threads: int | None = None
     crop: CropSettings = field(default_factory=CropSettings)
 
     def __post_init__(self) -> None:
-        check_choice("model.name", self.name, ("thunder", "lightning"))
+        check_choices(self, "model")
         check_range("model.input_size", self.input_size, 32, 1024, "px")
         check_range("model.threads", self.threads, 1, 256)
 
 
-def find_weights(options: MoveNetOptions) -> weight_files.ModelFile:
-    """The model file, downloaded if need be; ModelError when it cannot be had."""
-    return weight_files.movenet(options.name, options.weights)
+class MoveNet(Model):
+    """The model, ready to run."""
 
-
-class MoveNet:
-    """The loaded model; see `posexp.models.registry.Estimator`."""
-
+    options = MoveNetOptions
+    variants = {  # noqa: RUF012
+        "lightning": MoveNetOptions("lightning"),
+        "lightning_int8": MoveNetOptions(
+            "lightning", "movenet_singlepose_lightning_int8_v4.tflite"
+        ),
+        "thunder": MoveNetOptions("thunder"),
+    }
+    indifferent = ("threads",)
     skeleton = COCO17
     confidence_meaning = "MoveNet keypoint score"
 
     def __init__(self, options: MoveNetOptions) -> None:
-        self.name = options.name
-        self.weights = find_weights(options)
+        super().__init__(options)
         self._crop = options.crop
         if self.weights.path.suffix != ".tflite":
             if options.threads is not None:
@@ -74,10 +81,13 @@ class MoveNet:
                     "model.threads", f"expected a .tflite file as model.weights, got "
                     f"{self.weights.source}", "Leave it out",
                 )  # fmt: skip
-            of_file = _saved_model if self.weights.path.is_dir() else _graph_model
-            self._predict, fixed = of_file(self.weights)
+            from posexp.models import movenet_tensorflow
+
+            self._predict, fixed = movenet_tensorflow.load(self.weights)
         else:
-            self._predict, fixed = _lite_model(self.weights, options.threads)
+            from posexp.models import movenet_litert
+
+            self._predict, fixed = movenet_litert.load(self.weights, options.threads)
         if fixed and options.input_size not in (None, fixed):
             raise ConfigError(
                 "model.input_size",
@@ -104,103 +114,44 @@ class MoveNet:
             yield FramePose(frame.index, frame.time, image, scores)
             region = next_region(image, scores, frame.width, frame.height, self._crop)
 
+    @classmethod
+    def find_weights(cls, options: MoveNetOptions) -> ModelFile:
+        """The model file, downloaded if need be.
 
-def _saved_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
-    """(predict, fixed input size or None) of a SavedModel with MoveNet's signature."""
-    import tensorflow as tf
+        What a TF Hub handle names is looked up in ``$TFHUB_CACHE_DIR`` (failing that, the user's
+        cache) and downloaded there; a published one stands for the variant, wherever its weights
+        come from.
 
-    try:
-        model = tf.saved_model.load(str(file.path))
-    except (OSError, ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
-        raise ModelError(
-            file.path, f"expected a SavedModel, got a damaged one ({str(error)[:120]})",
-            "Get it again",
-        ) from error  # fmt: skip
-    function = model.signatures.get("serving_default")
-    if function is None:
-        raise _wrong_signature(file, f"the signatures {sorted(model.signatures) or 'none'}")
-    inputs = list(function.structured_input_signature[1].items())
-    outputs = list(function.structured_outputs.items())
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise _wrong_signature(file, f"{len(inputs)} inputs and {len(outputs)} outputs")
-    (name, spec), (output, result) = inputs[0], outputs[0]
-    size = _size(file, spec, result)
+        Raises
+        ------
+        ModelError
+            When there is no such file, or it cannot be had.
+        """
+        weights = options.weights
+        if weights is None or weights in HANDLES:
+            return published(HANDLES[weights] if weights else options.name)
+        if is_address(weights):
+            if weights.partition("?")[0].endswith(".tflite"):
+                return fetched(Address(weights), f"set model.weights to {_FORMS}")
+            hub = Hub(weights)
+            return fetched(
+                hub, f"put its saved_model.pb and variables/ into {hub.folder}, or set "
+                f"model.weights to {_FORMS}",
+            )  # fmt: skip
+        path = existing(weights, _FORMS)
+        if path.is_dir():
+            if not (path / "saved_model.pb").is_file():
+                raise ModelError(
+                    path, "expected a SavedModel folder, got one without saved_model.pb"
+                )
+            return ModelFile(path, str(path), sha256_of(path))
+        if path.suffix == ".json":
+            return ModelFile(path, str(path), sha256_of(path, tfjs.files_of(path)))
+        if path.suffix != ".tflite":
+            raise ModelError(path, f"expected {_FORMS}")
+        return ModelFile(path, str(path), sha256_of(path))
 
-    def predict(crop: Image) -> NDArray[np.float32]:
-        image = tf.constant(crop.astype(np.int32)[None])
-        return np.asarray(function(**{name: image})[output])[0, 0]
-
-    predict.model = model  # type: ignore[attr-defined]  # the function holds it only weakly
-    return predict, size
-
-
-def _graph_model(file: weight_files.ModelFile) -> tuple[Predict, int | None]:
-    """(predict, fixed input size or None) of a TF.js model with MoveNet's signature."""
-    import tensorflow as tf
-
-    function = tfjs.load(file.path)
-    size = _size(file, function.inputs[0], function.outputs[0])
-
-    def predict(crop: Image) -> NDArray[np.float32]:
-        return np.asarray(function(tf.constant(crop.astype(np.int32)[None])))[0, 0]
-
-    return predict, size
-
-
-def _size(file: weight_files.ModelFile, image: Any, result: Any) -> int | None:
-    """The side of the input of a TensorFlow function, checked with its type and its output."""
-    shapes = [None if of.shape.rank is None else of.shape.as_list() for of in (image, result)]
-    size = _square(file, *(shape or [] for shape in shapes))
-    if image.dtype.name != "int32":
-        raise _wrong_signature(file, f"input of type {image.dtype.name}")
-    return size
-
-
-def _lite_model(file: weight_files.ModelFile, threads: int | None) -> tuple[Predict, int | None]:
-    """(predict, fixed input size) of a .tflite with MoveNet's signature."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter: Any = Interpreter(
-            model_path=str(file.path), num_threads=threads or min(4, processors())
-        )
-        interpreter.allocate_tensors()
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(
-            file.path, "expected a .tflite model, got a file that LiteRT cannot read",
-            "Get it again",
-        ) from error  # fmt: skip
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise _wrong_signature(file, f"{len(inputs)} inputs and {len(outputs)} outputs")
-    kind = inputs[0]["dtype"]
-    size = _square(file, list(inputs[0]["shape"]), list(outputs[0]["shape"]))
-    if kind not in (np.uint8, np.int32, np.float32):
-        raise _wrong_signature(file, f"input of type {np.dtype(kind).name}")
-
-    def predict(crop: Image) -> NDArray[np.float32]:
-        interpreter.set_tensor(inputs[0]["index"], crop[None].astype(kind))
-        interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(outputs[0]["index"]), np.float32)[0, 0]
-
-    return predict, size
-
-
-def _square(
-    file: weight_files.ModelFile, shape: list[int | None], result: list[int | None]
-) -> int | None:
-    """The side of the input [1, S, S, 3], checked with the output [1, 1, 17, 3]."""
-    plain = [None if n is None or n < 0 else int(n) for n in shape]
-    joints = None if len(result) != 4 else [result[2], result[3]]
-    square = len(plain) == 4 and plain[0] in (1, None) and plain[1] == plain[2] and plain[3] == 3
-    if not square or joints not in ([17, 3], [None, None]):
-        raise _wrong_signature(file, f"input {plain} and output {result}")
-    return plain[1]
-
-
-def _wrong_signature(file: weight_files.ModelFile, got: str) -> ModelError:
-    return ModelError(
-        file.path, "expected MoveNet's signature serving_default, int32 [1, S, S, 3] to "
-        f"[1, 1, 17, 3], got {got}",
-        "Set model.weights to a MoveNet single-pose model",
-    )  # fmt: skip
+    @classmethod
+    def runtime(cls, options: MoveNetOptions, weights: ModelFile) -> str:
+        """LiteRT for a .tflite file, else TensorFlow, and its version."""
+        return library("ai-edge-litert" if weights.path.suffix == ".tflite" else "tensorflow")

@@ -1,63 +1,87 @@
-"""Pose estimators: frames in, the pose of one person per frame out."""
+"""Which models there are: ours, and those of other packages, found through their entry points.
+
+A package registers a model under the entry-point group ``posexp.models``: the name of the variant,
+and the class (`posexp.models.model.Model`). At first only metadata are read; of the classes, the
+one that is asked for is imported.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib.metadata
-from collections.abc import Generator, Iterable
-from typing import Protocol
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
 
-from posexp.errors import ConfigError
-from posexp.models import mlkit, movenet
-from posexp.models.mlkit import MlkitOptions
-from posexp.models.movenet import MoveNetOptions
-from posexp.models.weights import ModelFile
-from posexp.pose.sequence import FramePose
-from posexp.pose.skeleton import Skeleton
-from posexp.video.frame import Frame
+from posexp.errors import ConfigError, ModelError, PosexpError
+from posexp.models.model import Estimator, Model, Options
+from posexp.models.weights.model_file import ModelFile
+from posexp.pose.skeleton import BODY
+from posexp.settings import choices_of
 
-Options = MoveNetOptions | MlkitOptions
+log = logging.getLogger("posexp")
 
-VARIANTS: dict[str, type[MoveNetOptions] | type[MlkitOptions]] = {
-    "thunder": MoveNetOptions,
-    "lightning": MoveNetOptions,
-    "mlkit": MlkitOptions,
-}
+GROUP = "posexp.models"
+DEFAULT = "mlkit"
+"""The variant that is taken where none is named."""
 
-
-class Estimator(Protocol):
-    """A loaded model.
-
-    Attributes
-    ----------
-    name : str
-        The variant.
-    skeleton : Skeleton
-        What it returns.
-    weights : ModelFile
-        What it was loaded from.
-    confidence_meaning : str
-        What its confidence is; never compare the values of different models.
-    """
-
-    name: str
-    skeleton: Skeleton
-    weights: ModelFile
-    confidence_meaning: str
-
-    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
-        """One pose per frame, in order. One call per video: tracking starts afresh."""
-        ...
+_PLAIN = (str, int, float, type(None))  # bool is an int
+_NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
+_said: set[str] = set()
 
 
-def load(options: Options) -> Estimator:
-    """Load the model that `options` describe.
+def names() -> list[str]:
+    """The variants that can be chosen, sorted. No model is imported for it."""
+    _registered.cache_clear()  # one may have been installed since
+    return sorted(_registered())
+
+
+def model(name: str) -> type[Model]:
+    """The class of a variant.
 
     Raises
     ------
+    ConfigError
+        When no package has registered it.
     ModelError
-        When its weights cannot be had or are of another kind.
+        When its package cannot be used: it cannot be imported, or has something else there.
     """
-    return mlkit.Mlkit(options) if isinstance(options, MlkitOptions) else movenet.MoveNet(options)
+    entry = _entry(name)
+    kind, reason, cause = _imported(entry)
+    if kind is None:
+        raise fault(name, reason) from cause
+    return kind
+
+
+def usable() -> dict[str, type[Model]]:
+    """The classes of all variants by their names, ours first; a warning for each that is broken."""
+    _check_installation()
+    found = {}
+    for name in _registered():
+        try:
+            found[name] = model(name)
+        except ModelError as error:
+            warn(str(error))
+    return found
+
+
+def options_for(model: str, **options: object) -> Options:
+    """Options of a variant by name, for Python users.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown variant, or an option that does not apply to it.
+    ModelError
+        When its package cannot be used.
+    """
+    return _changed(_defaults(model), options, "model.", model)  # type: ignore[no-any-return]
 
 
 def find_weights(options: Options) -> ModelFile:
@@ -68,43 +92,224 @@ def find_weights(options: Options) -> ModelFile:
     ModelError
         When it cannot be had.
     """
-    if isinstance(options, MlkitOptions):
-        return mlkit.find_weights(options)
-    return movenet.find_weights(options)
+    kind = model(options.name)
+    with _blamed(options.name):
+        found = kind.find_weights(options)
+        if not isinstance(found, ModelFile):
+            raise fault(options.name, f"expected its weights as a ModelFile, got {found!r:.80}")
+    return found
 
 
-def runtime_of(options: Options, weights: ModelFile) -> str:
-    """The library that computes with a model file, and its version: each rounds in its own way."""
-    lite = weights.path.suffix == ".tflite"
-    package = "ai-edge-litert" if lite else "tensorflow"
-    package = "mediapipe" if isinstance(options, MlkitOptions) else package
-    try:
-        return f"{package} {importlib.metadata.version(package)}"
-    except importlib.metadata.PackageNotFoundError:  # a build of another name
-        return package
-
-
-def options_for(model: str, **options: object) -> Options:
-    """Options of a variant by name, for Python users.
+def load(options: Options) -> Estimator:
+    """Load the model that `options` describe.
 
     Raises
     ------
-    ConfigError
-        For an unknown variant, or an option that does not apply to it.
+    ModelError
+        When its weights cannot be had or are of another kind, or its package cannot be used.
     """
-    from dataclasses import fields
+    kind = model(options.name)
+    with _blamed(options.name):
+        loaded = kind.load(options)
+        lacking = [joint for joint in BODY if joint not in loaded.skeleton.joints]
+        if lacking:
+            raise fault(
+                options.name, f"its skeleton lacks {', '.join(lacking)}, for which it could say "
+                "NaN with confidence 0",
+            )  # fmt: skip
+    return loaded
 
-    from posexp.models.crop import CropSettings
 
-    if model not in VARIANTS:
-        raise ConfigError("model", f"expected one of {', '.join(VARIANTS)}, got {model!r}")
-    kind = VARIANTS[model]
-    known = [field.name for field in fields(kind) if field.name != "name"]
-    for key in options:
+def runtime_of(options: Options, weights: ModelFile) -> str:
+    """What computes with a model file, and its version: each rounds in its own way."""
+    kind = model(options.name)
+    with _blamed(options.name):
+        said = kind.runtime(options, weights)
+    if _is_ours(_entry(options.name)):
+        return said
+    return ", ".join(filter(None, (" ".join(package_of(options.name)), said)))
+
+
+def variants() -> dict[str, Options]:
+    """What the benchmark measures: options by the name in its tables, ours first."""
+    found: dict[str, Options] = {}
+    kinds = usable()
+    for name, kind in kinds.items():
+        try:
+            own = kind.variants or {name: options_for(name)}
+        except ModelError as error:
+            warn(str(error))
+            continue
+        for variant, options in own.items():
+            if kinds.get(options.name) is kind:
+                found.setdefault(variant, options)
+    return found
+
+
+def choices(name: str) -> dict[str, tuple[str, ...]]:
+    """The options of a variant that are one of few words; none when it cannot be had."""
+    try:
+        return choices_of(options_for(name))
+    except PosexpError:
+        return {}
+
+
+def package_of(name: str) -> tuple[str, str]:
+    """The name and the version of the package that a variant comes from."""
+    distribution = _entry(name).dist
+    if distribution is None:
+        return "?", ""
+    return distribution.name or "?", distribution.version or ""
+
+
+def fault(name: str, reason: str) -> ModelError:
+    """The error for a variant whose package cannot be used."""
+    package = " ".join(filter(None, package_of(name)))
+    return ModelError(
+        f"model={name}", f"the package {package} cannot be used: {' '.join(reason.split())[:300]}",
+        "Update it, or uninstall it",
+    )  # fmt: skip
+
+
+def warn(text: str) -> None:
+    """Say something once, however often it is met."""
+    if text not in _said:
+        _said.add(text)
+        log.warning("%s", text)
+
+
+@functools.cache
+def _registered() -> dict[str, list[EntryPoint]]:
+    """Those who register each name, the one that counts first; our own names come first."""
+    found: dict[str, list[EntryPoint]] = {}
+    entries = importlib.metadata.entry_points(group=GROUP)
+    for entry in sorted(entries, key=lambda e: (not _is_ours(e), e.name, _distribution(e))):
+        if _NAME.fullmatch(entry.name):
+            found.setdefault(entry.name, []).append(entry)
+        else:
+            warn(f"{_distribution(entry)}: nobody can type the name of its model {entry.name!r}")
+    return found
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.value.startswith("posexp.")
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return (entry.dist.name if entry.dist else None) or "?"
+
+
+def _entry(name: str) -> EntryPoint:
+    if name not in _registered() and name not in names():
+        _check_installation()
+        raise ConfigError("model", f"expected one of {', '.join(names())}, got {name!r}")
+    first, *others = _registered()[name]
+    if others:
+        taken, left = _distribution(first), ", ".join(map(_distribution, others))
+        warn(f"model={name}: that of the package {taken} is taken; there is another of {left}")
+    return first
+
+
+def _check_installation() -> None:
+    if not any(_is_ours(entries[0]) for entries in _registered().values()):
+        raise ModelError(
+            "models", "none are registered: this installation is older than its code",
+            "Install it again as at first, with --force-reinstall --no-deps (in a checkout: "
+            "python -m pip install --no-deps -e .)",
+        )  # fmt: skip
+
+
+@functools.cache
+def _imported(entry: EntryPoint) -> tuple[type[Model] | None, str, BaseException | None]:
+    """The class; or None, what is wrong with it, and the error that said so."""
+    try:
+        thing = entry.load()
+        reason = _problem(thing, entry.name)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does
+        return None, _in_words(error), error
+    return (None, reason, None) if reason else (thing, "", None)
+
+
+def _problem(kind: Any, name: str) -> str:
+    """What a class lacks to be a model; nothing when it is one."""
+    if not (isinstance(kind, type) and issubclass(kind, Model)):
+        return f"expected a class that extends posexp.models.model.Model, got {kind!r:.80}"
+    if kind.__abstractmethods__:
+        return f"{kind.__name__} lacks {', '.join(sorted(kind.__abstractmethods__))}"
+    made = getattr(kind, "options", None)
+    if not (isinstance(made, type) and is_dataclass(made)):
+        return f"expected a dataclass as {kind.__name__}.options, got {made!r:.80}"
+    lacking = {"name", "weights"} - {field.name for field in fields(made)}
+    if lacking:
+        return f"{made.__name__} lacks {', '.join(sorted(lacking))}"
+    for key, value in _flat(asdict(made(name=name))).items():  # type: ignore[call-arg]
+        if not isinstance(value, _PLAIN):
+            return f"{made.__name__}.{key} is a {type(value).__name__}, which nobody can type"
+    strange = [v for v, options in kind.variants.items() if not isinstance(options, made)]
+    return f"its variants {', '.join(strange)} are no {made.__name__}" if strange else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return flat
+
+
+def _defaults(name: str) -> Any:
+    """The options of a variant as they are when nothing is set.
+
+    Of another package: with what ``NAME.yaml`` beside its module says.
+    """
+    options, entry = model(name).options(name=name), _entry(name)
+    if _is_ours(entry):  # conf/model says the same
+        return options
+    from omegaconf import OmegaConf
+
+    file = Path(sys.modules[entry.module].__file__ or "").with_name(f"{name}.yaml")
+    place = f"{file.name}: " if file.is_file() else ""
+    try:
+        typed = OmegaConf.structured(options)
+        if place:
+            typed = OmegaConf.merge(typed, OmegaConf.load(file))
+        if typed.name != name:
+            raise fault(name, f"{place}expected {name} as its name, got {typed.name}")
+        return OmegaConf.to_object(typed)
+    except ModelError:
+        raise
+    except Exception as error:  # of a stranger's file, and of a stranger's checks
+        raise fault(name, f"{place}{_in_words(error)}") from error
+
+
+def _changed(options: Any, values: Mapping[str, Any], prefix: str, of: str) -> Any:
+    """Options with some values changed, those of inner options given as mappings."""
+    known = [field.name for field in fields(options) if prefix + field.name != "model.name"]
+    new = dict(values)
+    for key, value in values.items():
         if key not in known:
             raise ConfigError(
-                f"model.{key}", f"no such option for {model}, which has {', '.join(known)}"
+                f"{prefix}{key}", f"no such option for {of}, which has {', '.join(known)}"
             )
-    if isinstance(crop := options.get("crop"), dict):
-        options["crop"] = CropSettings(**crop)
-    return kind(name=model, **options)  # type: ignore[arg-type]
+        inner = getattr(options, key)
+        if is_dataclass(inner) and isinstance(value, Mapping):
+            new[key] = _changed(inner, value, f"{prefix}{key}.", f"{prefix}{key}")
+    return replace(options, **new)
+
+
+@contextlib.contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """What goes wrong in another package's code is said to be its fault."""
+    try:
+        yield
+    except PosexpError:
+        raise
+    except Exception as error:
+        if _is_ours(_entry(name)):
+            raise
+        raise fault(name, _in_words(error)) from error
+
+
+def _in_words(error: BaseException) -> str:
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, PosexpError) else f"{type(error).__name__}: {text}"

@@ -10,7 +10,8 @@ from typing import Any
 
 from posexp.config import flatten
 from posexp.errors import printable
-from posexp.models.registry import Estimator
+from posexp.models import registry
+from posexp.models.model import Estimator
 from posexp.runs.job import Job
 from posexp.store import tags
 from posexp.store.record import RunRecord
@@ -38,7 +39,7 @@ def record_of(
             "source": path,
         },
         shape={
-            "skeleton": estimator.skeleton.name, "width": info.width, "height": info.height,
+            **estimator.skeleton.described(), "width": info.width, "height": info.height,
             "source": path, "model": estimator.name,
             "confidence_meaning": estimator.confidence_meaning,
         },
@@ -49,7 +50,8 @@ def record_of(
 def plain_of(job: Job, estimator: Estimator) -> dict[str, Any]:
     """The configuration as it is logged: what decides the result, with the model's own size."""
     plain = {k: v for k, v in job.plain.items() if k not in ("launcher", "force")}
-    if size := getattr(estimator, "input_size", None):
+    size = getattr(estimator, "input_size", None)
+    if size and "input_size" in plain["model"]:
         plain["model"] = {**plain["model"], "input_size": size}
     return plain
 
@@ -74,6 +76,8 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         known[tags.SWEEP] = job.sweep
     for package in _VERSIONS:
         known[f"{tags.VERSION}{package}"] = importlib.metadata.version(package)
+    package, version = registry.package_of(job.config.model.name)
+    known[f"{tags.VERSION}{package}"] = version
     commit = _git_commit()
     if commit:
         known["mlflow.source.git.commit"] = commit

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posexp.errors import printable
-from posexp.models.registry import Estimator, load, options_for
+from posexp.models.model import Estimator
+from posexp.models.registry import load, options_for
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.progress import Report, progress_bar
 from posexp.video.frame import Frame
@@ -128,8 +129,8 @@ def extract(
     ----------
     video : path
         Anything FFmpeg decodes.
-    model : {"mlkit", "lightning", "thunder"}
-        The variant.
+    model : str
+        The variant: ``mlkit``, ``lightning``, ``thunder``, or one of another package.
     start, stop : float
         Part of the video, s from its first frame.
     progress : bool

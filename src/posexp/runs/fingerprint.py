@@ -10,6 +10,7 @@ from typing import Any
 
 from posexp.errors import VideoError
 from posexp.files import sha256_of
+from posexp.models import registry
 from posexp.pose.truth import truth_beside
 
 PIPELINE = 1
@@ -67,7 +68,8 @@ def keypoints_of(plain: dict[str, Any], content: Content, weights: str, runtime:
     runtime : str
         What computes with it, and its version.
     """
-    model = {k: v for k, v in plain["model"].items() if k not in ("weights", "threads")}
+    indifferent = ("weights", *registry.model(plain["model"]["name"]).indifferent)
+    model = {k: v for k, v in plain["model"].items() if k not in indifferent}
     return _digest({
         "model": {**model, "weights": weights},
         "video": {**plain["video"], "path": content.sha256},

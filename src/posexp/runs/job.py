@@ -9,7 +9,7 @@ from typing import Any
 from posexp.config import Config
 from posexp.errors import VideoError
 from posexp.models.registry import runtime_of
-from posexp.models.weights.sources import ModelFile
+from posexp.models.weights.model_file import ModelFile
 from posexp.runs.fingerprint import Content, fingerprint_of, keypoints_of, stamp_of
 
 

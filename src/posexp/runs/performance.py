@@ -7,7 +7,7 @@ from pathlib import Path
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable
 from posexp.measure import quality
-from posexp.models.registry import Estimator
+from posexp.models.model import Estimator
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from posexp.errors import Refused, TrackingError
 from posexp.files import sweep_up
 from posexp.pose.sequence import PoseSequence
-from posexp.pose.skeleton import SKELETONS
+from posexp.pose.skeleton import Skeleton
 from posexp.runs.job import Job
 from posexp.store import tags
 from posexp.store.archive import Archive
@@ -139,10 +139,11 @@ def _salvage(folder: Path, record: RunRecord) -> None:
     """Make tables of the poses that a dead process had written down."""
     from posexp.runs import results
 
-    skeleton = SKELETONS.get(record.shape.get("skeleton", ""))
-    if skeleton is None:
+    try:
+        skeleton = Skeleton.of(record.shape)
+    except KeyError:  # a record without poses, or with those of a skeleton that nobody knows
         return
-    about = {key: value for key, value in record.shape.items() if key != "skeleton"}
+    about = {k: v for k, v in record.shape.items() if k not in skeleton.described()}
     frames = read_journal(folder / FILE, len(skeleton))
     if frames:
         poses = PoseSequence.from_frames(frames, skeleton, **about)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from posexp.errors import PosexpError, TrackingError
-from posexp.models.weights import ModelFile
+from posexp.models.weights.model_file import ModelFile
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.runs.job import Job
 from posexp.store import tags

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from posexp.config import Config, load_config, logged_overrides
+from posexp.config import ADDRESS, Config, load_config, logged_overrides
 from posexp.errors import ConfigError, TrackingError
 from posexp.files import at_home, sha256_of
 from posexp.models.registry import load
-from posexp.models.weights import is_published
+from posexp.models.weights.table import is_published
 from posexp.pose.sequence import PoseSequence
 from posexp.progress import progress_bar
 from posexp.runs.fingerprint import content_of
@@ -142,7 +141,7 @@ def rerun(
     logged = config.model.weights or ""
     if weights:
         config.model.weights = plain["model"]["weights"] = weights
-    elif re.match(r"\w+:/|//|\\\\", logged) and not is_published(logged):
+    elif ADDRESS(logged) and not _is_trusted(config):
         raise ConfigError(
             "model.weights", f"the run {first.name} ({first.id}) took its weights from an address "
             f"that is not a published one: {logged}",
@@ -158,6 +157,12 @@ def rerun(
         if second.tags.get(what) != first.tags[what]:
             log.warning("%s was %s, is %s", what, first.tags[what], second.tags.get(what))
     return Repetition(first, second, *_difference(first.poses(), second.poses()))
+
+
+def _is_trusted(config: Config) -> bool:
+    """Whether the weights' address is published, or that of the model as it is installed here."""
+    weights, model = config.model.weights, config.model.name
+    return is_published(weights) or load_config([f"model={model}"])[0].model.weights == weights
 
 
 def _run(

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from posexp.store import tags
-
-if TYPE_CHECKING:
-    from posexp.store.run import Run
 
 EXTRACTIONS = f"tags.{tags.VIDEO} LIKE '%'"
 """Other runs, such as comparisons, have no video."""
 
-_KEYED = re.compile(r"([\w.-]+)=(.*)")
+KEYED = re.compile(r"([\w.-]+)=(.*)")
 
 
 def meant(word: str) -> str:
     """A condition of MLflow's filter language for a word that a person searches for."""
-    if keyed := _KEYED.fullmatch(word):
-        return _equals(f"{_kind(keyed[1])}.`{keyed[1]}`", keyed[2])
+    if keyed := KEYED.fullmatch(word):
+        return _equals(f"{kind_of(keyed[1])}.`{keyed[1]}`", keyed[2])
     return f"attributes.run_name ILIKE '%{_masked(word)}%'"
 
 
-def is_meant(run: Run, words: str, wanted: dict[str, str]) -> bool:
-    """The same on a run, exactly."""
-    for word in words.split():
-        if keyed := _KEYED.fullmatch(word):
-            if getattr(run, _kind(keyed[1])).get(keyed[1]) != keyed[2]:
-                return False
-        elif word.lower() not in run.name.lower():
-            return False
-    return wanted.items() <= run.tags.items()
-
-
-def _kind(key: str) -> str:
+def kind_of(key: str) -> str:
+    """Where a run has what a person calls so: ``params`` or ``tags``."""
     return "params" if key.split(".")[0] in ("model", "keypoints", "overlay") else "tags"
 
 

@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable
 from posexp.store.address import ask, first_line, is_server, no_answer
-from posexp.store.filters import EXTRACTIONS, is_meant, meant, tagged
+from posexp.store.filters import EXTRACTIONS, KEYED, kind_of, meant, tagged
 from posexp.store.run import Run
 
 _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE")
@@ -121,7 +120,7 @@ class Finder:
         with self.answering():
             while True:
                 page = self._page(filter_string, size, token)
-                runs = [run for run in map(self._run, page) if is_meant(run, words, tags)]
+                runs = [run for run in map(self._run, page) if _is_meant(run, words, tags)]
                 token = page.token or None
                 if runs or token is None:
                     return runs, token
@@ -183,17 +182,17 @@ class Finder:
             raise
 
 
-def download(run_id: str, path: str, uri: str) -> Path:
-    """A local copy of one artifact of a run; OSError when it is not to be had."""
-    try:
-        copy = Path(download_artifacts(run_id=run_id, artifact_path=path, tracking_uri=uri))
-    except MlflowException as error:
-        raise FileNotFoundError(str(error)) from error
-    if not copy.is_file():
-        raise FileNotFoundError(copy)
-    return copy
-
-
 def _texts(texts: dict[str, str]) -> dict[str, str]:
     """What others may have logged, without what a terminal obeys."""
     return {printable(key): printable(value) for key, value in texts.items()}
+
+
+def _is_meant(run: Run, words: str, wanted: dict[str, str]) -> bool:
+    """Whether a person meant it by `words`, exactly; `wanted` are tags that it must have."""
+    for word in words.split():
+        if keyed := KEYED.fullmatch(word):
+            if getattr(run, kind_of(keyed[1])).get(keyed[1]) != keyed[2]:
+                return False
+        elif word.lower() not in run.name.lower():
+            return False
+    return wanted.items() <= run.tags.items()

@@ -138,7 +138,7 @@ class Run:
         local = Path(self.artifacts) / path
         if local.is_file():
             return local
-        from posexp.store.finder import download
+        from posexp.store.artifacts import download
 
         try:
             return download(self.id, path, self.uri)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from posexp.errors import PosexpError, printable
-from posexp.models.registry import Estimator, Options, load
+from posexp.models.model import Estimator, Options
+from posexp.models.registry import load
 from posexp.progress import Report
 from posexp.runs import replay
 from posexp.runs.delivery import Elsewhere, WaitingError

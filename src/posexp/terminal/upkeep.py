@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 
 from posexp.errors import ModelError, check_choice, printable
-from posexp.models.weights import PUBLISHED, cache_folder, published
+from posexp.models.weights.downloads import cache_folder
+from posexp.models.weights.table import PUBLISHED, published
 from posexp.notebook import media
 from posexp.terminal.parser import Line, names_in
 

@@ -16,6 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import platformdirs
+import requests
+from filelock import FileLock, Timeout
+
 from posexp.errors import ModelError
 from posexp.files import PART, remove_folder, whole, whole_folder
 from posexp.progress import progress_bar
@@ -37,16 +41,12 @@ _NPM_OPTIONS = (
 
 def cache_folder() -> Path:
     """The user's cache for model files (on Linux ``$XDG_CACHE_HOME/posexp``)."""
-    import platformdirs
-
     return platformdirs.user_cache_path("posexp")
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Fetch while no other process does: who waited looks again for what the other left."""
-    from filelock import FileLock, Timeout
-
     folder = cache_folder()
     lock = FileLock(folder / "fetch.lock", timeout=_QUEUE)
     try:
@@ -81,8 +81,6 @@ def fetch_file(url: str, path: Path, sha256: str | None = None) -> None:
     ModelError
         When it cannot be had, is another file, or cannot be written.
     """
-    import requests
-
     digest = hashlib.sha256()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,8 +115,6 @@ def fetch_saved_model(handle: str, cache: Path) -> None:
     ModelError
         When it cannot be had, is no SavedModel, or cannot be written.
     """
-    import requests
-
     folder = saved_model_folder(handle, cache)
     # Only one process fetches, so a lock there is of one that was killed; it would be waited for.
     folder.with_name(folder.name + ".lock").unlink(missing_ok=True)
@@ -127,21 +123,11 @@ def fetch_saved_model(handle: str, cache: Path) -> None:
         requests.head(handle, timeout=TIMEOUT, allow_redirects=True).close()
     except OSError as error:
         raise ModelError(handle, f"could not be downloaded ({reason(error)})") from error
-    import tensorflow as tf
-    import tensorflow_hub
+    from posexp.models.weights import hub
 
     try:
-        with _environment(TFHUB_CACHE_DIR=str(cache), TFHUB_DOWNLOAD_PROGRESS="1"):
-            # It downloads beside the final folder and renames it, so nothing is left half-done.
-            tensorflow_hub.resolve(handle)
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        tarfile.TarError,
-        zlib.error,
-        tf.errors.OpError,
-    ) as error:
+        hub.resolve(handle, cache)
+    except hub.ERRORS as error:
         raise ModelError(handle, f"could not be downloaded ({reason(error)})") from error
     if not (folder / "saved_model.pb").is_file():
         remove_folder(folder)  # nothing would be downloaded in its place
@@ -152,21 +138,6 @@ def fetch_saved_model(handle: str, cache: Path) -> None:
 def saved_model_folder(handle: str, cache: Path) -> Path:
     """Where TF Hub's library keeps what a handle names."""
     return cache / hashlib.sha1(handle.encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for a library that reads nothing else."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def fetch_package(name: str, version: str, size: int, wanted: dict[str, str], folder: Path) -> None:

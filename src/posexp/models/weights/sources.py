@@ -13,26 +13,7 @@ from posexp.errors import ModelError
 from posexp.files import at_home, sha256_of
 from posexp.models.weights import bundles, downloads
 from posexp.models.weights.downloads import cache_folder
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """Which file a model was loaded from.
-
-    Parameters
-    ----------
-    path : Path
-        A .tflite or .task file, a SavedModel folder, or the model.json of a TF.js model.
-    source : str
-        The handle, URL, path, wheel or package that it came from.
-    sha256 : str
-        Of the file; of a folder or a TF.js model, over its files' names and contents in order;
-        of a bundle that was built here, of the landmark model in it, as it was published.
-    """
-
-    path: Path
-    source: str
-    sha256: str
+from posexp.models.weights.model_file import ModelFile
 
 
 class Source(Protocol):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from posexp.errors import ConfigError, ModelError
 from posexp.models.weights.downloads import alone, cache_folder
+from posexp.models.weights.model_file import ModelFile
 from posexp.models.weights.sources import (
     Address,
     Hub,
-    ModelFile,
     Package,
     PackedBundle,
     PackedGraph,

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from posexp.errors import ModelError
 
-_PLAIN = {"_FusedConv2D": "Conv2D", "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative"}
-_CONVOLUTION = ("T", "strides", "padding", "data_format", "dilations", "explicit_paddings")
-
 
 def files_of(path: Path) -> list[Path]:
     """The model.json and the files with its weights.
@@ -26,41 +23,8 @@ def files_of(path: Path) -> list[Path]:
     return [path, *(path.parent / name for group in _groups(path) for name in group["paths"])]
 
 
-def load(path: Path) -> Any:
-    """The graph as a TensorFlow function of its one input.
-
-    Raises
-    ------
-    ModelError
-        When it is damaged, or a graph that TensorFlow does not know.
-    """
-    import tensorflow as tf
-    from google.protobuf import json_format
-    from tensorflow.core.framework import graph_pb2
-
-    weights = _weights(path)
-    model = _read(path)
-    try:
-        topology = model["modelTopology"]
-        graph = json_format.ParseDict(topology, graph_pb2.GraphDef(), ignore_unknown_fields=True)
-        for node in graph.node:
-            if node.op == "Const":
-                node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
-        signature = model.get("signature") or topology["signature"]
-        (image,), (result,) = signature["inputs"].values(), signature["outputs"].values()
-        graph = _without_fused(graph)
-        whole = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
-        return whole.prune(image["name"], result["name"])
-    except (json_format.ParseError, ValueError, KeyError, TypeError, AttributeError, IndexError,
-            tf.errors.OpError) as error:  # fmt: skip
-        raise ModelError(
-            path, "expected a graph with one image as input and one result, which TensorFlow "
-            f"knows, got another ({' '.join(str(error).split())[:120]})",
-            "Set model.weights to a MoveNet single-pose model",
-        ) from error  # fmt: skip
-
-
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """What a model.json holds; ModelError when it is something else."""
     try:
         model = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -76,7 +40,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _groups(path: Path) -> list[dict[str, Any]]:
     """The weights' manifest, with every file of it found beside the model."""
     try:
-        groups = [dict(group) for group in _read(path)["weightsManifest"]]
+        groups = [dict(group) for group in read(path)["weightsManifest"]]
         names = [str(name) for group in groups for name in group["paths"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(path, "its weightsManifest is damaged", "Get it again") from error
@@ -88,8 +52,14 @@ def _groups(path: Path) -> list[dict[str, Any]]:
     return groups
 
 
-def _weights(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays by the name of their node; what was shortened for the way is as it was."""
+def weights_of(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays by the name of their node; what was shortened for the way is as it was.
+
+    Raises
+    ------
+    ModelError
+        When they are damaged.
+    """
     arrays = {}
     for group in _groups(path):
         raw = b"".join((path.parent / name).read_bytes() for name in group["paths"])
@@ -111,24 +81,3 @@ def _weights(path: Path) -> dict[str, NDArray[Any]]:
                 path, f"expected {at} bytes of weights, got {len(raw)}", "Get it again"
             )
     return arrays
-
-
-def _without_fused(graph: Any) -> Any:
-    """The graph with TF.js's fused convolutions as a convolution, a bias and an activation."""
-    plain = type(graph)()
-    plain.versions.CopyFrom(graph.versions)
-    for node in graph.node:
-        if node.op not in _PLAIN:
-            plain.node.add().CopyFrom(node)
-            continue
-        steps = [step.decode() for step in node.attr["fused_ops"].list.s]
-        names = [f"{node.name}/{number}" for number in range(len(steps))] + [node.name]
-        extra = list(node.input[2:])
-        convolution = plain.node.add(name=names[0], op=_PLAIN[node.op], input=node.input[:2])
-        for key in _CONVOLUTION:
-            if key in node.attr:
-                convolution.attr[key].CopyFrom(node.attr[key])
-        for before, name, step in zip(names, names[1:], steps, strict=False):
-            inputs = [before, extra.pop(0)] if step in ("BiasAdd", "Prelu") else [before]
-            plain.node.add(name=name, op=step, input=inputs).attr["T"].CopyFrom(node.attr["T"])
-    return plain

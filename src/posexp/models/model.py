@@ -1,0 +1,138 @@
+"""What a model is: one class, which the registry finds by the name of its variant."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from posexp.errors import ModelError
+from posexp.files import at_home, sha256_of
+from posexp.models.weights.model_file import ModelFile
+
+if TYPE_CHECKING:  # of no use to the command line's help, which only asks for names
+    from typing_extensions import Self
+
+    from posexp.pose.sequence import FramePose
+    from posexp.pose.skeleton import Skeleton
+    from posexp.video.frame import Frame
+
+
+class Options(Protocol):
+    """What the options of every model have.
+
+    Attributes
+    ----------
+    name : str
+        The variant.
+    weights : str, optional
+        Path or address of a file in place of the published one.
+    """
+
+    name: str
+    weights: str | None
+
+
+class Estimator(Protocol):
+    """A loaded model, or what stands for one.
+
+    Attributes
+    ----------
+    name : str
+        The variant.
+    skeleton : Skeleton
+        What it returns.
+    weights : ModelFile
+        What it was loaded from.
+    confidence_meaning : str
+        What its confidence is; never compare the values of different models.
+    """
+
+    name: str
+    skeleton: Skeleton
+    weights: ModelFile
+    confidence_meaning: str
+
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
+        """One pose per frame, in order. One call per video: tracking starts afresh."""
+        ...
+
+
+class Model(ABC):
+    """A model: how it is configured, found, loaded and asked. Every model extends this.
+
+    Attributes
+    ----------
+    options : type
+        A dataclass with the fields ``name`` and ``weights`` (see `Options`), and its own. Each has
+        a default and is text, a number, true, false, null, or a dataclass of such; what is not
+        right is said in ``__post_init__``.
+    variants : mapping of str to options
+        What the benchmark measures, by the name in its tables; without any, the model as it is. A
+        file name as ``weights`` is looked up in a folder that is given to the benchmark.
+    indifferent : tuple of str
+        Options that do not change the keypoints, such as a number of threads.
+    skeleton : Skeleton
+        What it returns; the twelve joints of `posexp.pose.skeleton.BODY` are among its own.
+    confidence_meaning : str
+        What its confidence is, in few words.
+    """
+
+    options: ClassVar[Any]
+    variants: ClassVar[Mapping[str, Any]] = {}
+    indifferent: ClassVar[tuple[str, ...]] = ()
+    skeleton: Skeleton
+    confidence_meaning: str
+
+    def __init__(self, options: Any) -> None:
+        self.name: str = options.name
+        self.weights = self.find_weights(options)
+
+    @classmethod
+    def find_weights(cls, options: Any) -> ModelFile:
+        """The model file, downloaded if need be, without loading it.
+
+        By default the file or folder that ``weights`` names, and where it names none, the module of
+        the class: what a model without weights computes with is its code.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be had.
+        """
+        if options.weights is None:
+            code = Path(inspect.getfile(cls))
+            return ModelFile(code, cls.__module__, sha256_of(code))
+        path = at_home(options.weights)
+        if not path.exists():
+            raise ModelError(path, "expected weights, found nothing there", "Check model.weights")
+        return ModelFile(path.resolve(), str(path.resolve()), sha256_of(path))
+
+    @classmethod
+    def load(cls, options: Any) -> Self:
+        """The model, ready to be asked.
+
+        Raises
+        ------
+        ModelError
+            When its weights cannot be had or are of another kind.
+        """
+        return cls(options)
+
+    @classmethod
+    def runtime(cls, options: Any, weights: ModelFile) -> str:
+        """The library that computes, and its version: each rounds in its own way.
+
+        Keypoints are taken to be the same where this, the options, and the weights are. For a model
+        of another package, that package and its version are added.
+        """
+        return ""
+
+    @abstractmethod
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
+        """One pose per frame, in order; NaN with confidence 0 for what is not seen.
+
+        One call per video: tracking starts afresh.
+        """
