@@ -81,8 +81,8 @@ def command(place, path):
 def runs(command, place):
     """A run of the example with a key of its own, and one of the model with its own skeleton."""
     common = ("video=clip.mp4", "overlay=none")
-    said = [command("model=blob", "model.threshold=60", *common),
-            command("model=mine", "keypoints.joints=all", "model.inner.far=3", *common)]  # fmt: skip
+    said = [command(*own, *common) for own in (("model=blob", "model.threshold=60"),
+            ("model=mine", "keypoints.joints=all", "model.inner.far=3"))]  # fmt: skip
     uri = f"sqlite:///{place}/mlruns/mlflow.db"
     blob, mine = (posexp.load(name, uri) for name in (_id(done.stdout) for done in said))
     return blob, mine
@@ -193,13 +193,13 @@ def test_the_benchmark_lists_and_measures_it(command, place):
 
 
 def test_the_chooser_shows_its_runs(command, runs):
-    code = """
+    code = f"""
 from posexp import CompareRuns
-ids = {ids}
+ids = {[run.id for run in runs]}
 chooser = CompareRuns(ids)
 print([line.split()[0] for line, key in chooser.chooser.options if key in ids])
 print([run["label"] for run in chooser.player.runs], chooser.note.value)
-""".format(ids=[run.id for run in runs])
+"""
     done = command.python("-c", code)
     assert done.stdout.splitlines() == ["['mine', 'blob']", "['blob', 'mine'] "], done.stderr
 

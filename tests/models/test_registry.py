@@ -99,7 +99,7 @@ def test_a_model_of_another_package_is_a_model(add, tmp_path):
 
 def test_its_yaml_says_its_defaults_wherever_they_are_asked_for(add):
     folder = add(files={"posexp_mine.py": good("mine"),
-                        "mine.yaml": "level: 1 # whole\ninner:\n  near: 1e-3\n"})  # fmt: skip
+                        "mine.yaml": "level: 1 # whole\ninner:\n  near: 1.0e-3\n"})  # fmt: skip
     composed, plain = config.load_config(["model=mine"])
     assert composed.model == registry.options_for("mine")
     assert (plain["model"]["level"], plain["model"]["inner"]) == (1, {"near": 0.001, "far": 9})
@@ -189,6 +189,14 @@ def test_its_package_and_what_it_says_of_its_runtime_are_in_the_fingerprint(add)
     assert device.keypoints == fingerprint("model=mine").keypoints
 
 
+GOOD = good("mine")
+
+
+def but(before, after):
+    assert before in GOOD
+    return GOOD.replace(before, after)
+
+
 BROKEN = {
     "import": ("import nothing_like_this", "ModuleNotFoundError: No module named 'nothing_like_t"),
     "syntax": ("def", "SyntaxError"),
@@ -196,16 +204,19 @@ BROKEN = {
     "attribute": ("Other = 1", "has no attribute 'Mine'"),
     "no class": ("Mine = 'text'", "extends posexp.models.model.Model, got 'text'"),
     "another class": ("class Mine: pass", "extends posexp.models.model.Model, got <class"),
-    "estimate": (good("mine").replace("def estimate", "def guess"), "Mine lacks estimate"),
-    "no options": (good("mine").replace("options = MineOptions", ""), "dataclass as Mine.options"),
-    "options": (good("mine").replace("options = Mine", "options = dict #"), "got <class 'dict"),
-    "weights": (good("mine").replace("    weights: str | None = None\n", ""), "lacks weights"),
-    "no default": (good("mine").replace('"cpu:0"', "field()"), "TypeError"),
-    "bad default": (good("mine").replace("level: float = 0.5", "level: float = 5"), "got 5"),
-    "list": (good("mine").replace('"cpu:0"', "field(default_factory=list)"), "device is a list"),
-    "type": (good("mine").replace("level: float", "level: tuple"), "Invalid value assigned"),
-    "variants": (good("mine") + "    variants = {'mine': 3}\n", "its variants mine are no MineOpt"),
-    "no variants": (good("mine") + "    variants = 3\n", "'int' object has no attribute"),
+    "estimate": (but("def estimate", "def guess"), "Mine lacks estimate"),
+    "no options": (but("options = MineOptions", ""), "expected a dataclass as Mine.options"),
+    "options": (but("options = MineOptions", "options = dict"), "Mine.options, got <class 'dict"),
+    "weights": (but("    weights: str | None = None\n", ""), "MineOptions lacks weights"),
+    "no default": (but('"cpu:0"', "field()"), "TypeError"),
+    "bad default": (but("level: float = 0.5", "level: float = 5"), "between 0 and 1, got 5"),
+    "no text": (but('"cpu:0"', "field(default_factory=list)"), "device: expected str, got []"),
+    "no null": (but('"cpu:0"', "None"), "device: expected str, got None"),
+    "type": (but("level: float", "level: tuple"), "level: expected text, a number or a bool, got "),
+    "kinds": (but("device: str", "device: str | bytes"), "a bool, got str | bytes"),
+    "inside": (but("far: int", "far: list[int]"), "MineOptions.inner.far: expected text, a number"),
+    "variants": (GOOD + "    variants = {'mine': 3}\n", "its variants mine are no MineOptions"),
+    "no variants": (GOOD + "    variants = 3\n", "'int' object has no attribute"),
 }  # fmt: skip
 
 
@@ -228,14 +239,20 @@ def test_a_broken_package_costs_a_warning_and_when_chosen_one_line(what, add, ca
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("levle: 1", "mine.yaml: ConfigKeyError: Key 'levle' not in 'MineOptions'"),
+        ("levle: 1", "mine.yaml: levle: no such option for MineOptions, which has wei"),
         ("level: 7", "expected a number between 0 and 1, got 7"),
-        ("level: high", "mine.yaml: ValidationError: Value 'high' of type 'str' could not be conv"),
-        ("name: other", "mine.yaml: expected mine as its name, got other"),
-        ("- 1", "mine.yaml: "),
+        ("level: high", "mine.yaml: level: expected float, got 'high'"),
+        ("name: other", "mine.yaml: name: expected mine, got 'other'"),
+        ("- 1", "mine.yaml: it: expected keys with values, got a list"),
+        ("weights: 3", "mine.yaml: weights: expected str or null, got 3"),
+        ("level: true", "mine.yaml: level: expected float, got True"),
+        ("device: null", "mine.yaml: device: expected str, got None"),
         ("level: [", "mine.yaml: ParserError"),
-        ("inner: {middle: 3}", "mine.yaml: ConfigKeyError: Key 'middle' not in 'Inner'"),
-        ("inner: 3", "mine.yaml: ValidationError"),
+        (
+            "inner: {middle: 3}",
+            "inner.middle: no such option for inner, which has near, far",
+        ),
+        ("inner: 3", "mine.yaml: inner: expected keys with values, got 3"),
     ],
 )
 def test_a_yaml_that_does_not_fit_is_its_packages_fault(text, words, add, capfd):

@@ -72,9 +72,11 @@ class Mlkit(Model):
         super().__init__(options)
         from posexp.models import mlkit_mediapipe
 
-        self._options, self._runtime = options, mlkit_mediapipe
-        # A damaged bundle should fail here and not in the middle of a run.
-        self._runtime.landmarker(self.weights, options).close()
+        stages = ("detection", "presence", "tracking")
+        confidences = [getattr(options, f"min_{stage}_confidence") for stage in stages]
+        self._runtime = mlkit_mediapipe.BlazePose(
+            self.weights.path, options.mode == "stream", *confidences
+        )
 
     @classmethod
     def find_weights(cls, options: MlkitOptions) -> ModelFile:
@@ -109,4 +111,4 @@ class Mlkit(Model):
 
     def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame."""
-        return self._runtime.estimate(self.weights, self._options, frames)
+        return self._runtime.estimate(frames)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from posexp.errors import ModelError
 from posexp.models.native import without_tensorflow
-from posexp.models.weights.model_file import ModelFile
 from posexp.pose.sequence import FramePose
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.ahead import ahead
@@ -19,48 +19,57 @@ with without_tensorflow():
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
-if TYPE_CHECKING:
-    from posexp.models.mlkit import MlkitOptions
 
+class BlazePose:
+    """A bundle, ready to run.
 
-def landmarker(file: ModelFile, options: MlkitOptions) -> Any:
-    """MediaPipe's own, which tracks; ModelError for a file that it cannot use."""
-    try:
-        return vision.PoseLandmarker.create_from_options(
-            vision.PoseLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(file.path)),
-                running_mode=getattr(
-                    vision.RunningMode, "VIDEO" if options.mode == "stream" else "IMAGE"
-                ),
-                min_pose_detection_confidence=options.min_detection_confidence,
-                min_pose_presence_confidence=options.min_presence_confidence,
-                min_tracking_confidence=options.min_tracking_confidence,
-            )
+    Parameters
+    ----------
+    path : Path
+        Of the bundle; ModelError when it is none.
+    stream : bool
+        Detect once, track and smooth; or detect in every frame.
+    detection, presence, tracking : float
+        The least confidence of each, 0..1.
+    """
+
+    def __init__(
+        self, path: Path, stream: bool, detection: float, presence: float, tracking: float
+    ) -> None:
+        self._path, self._stream = path, stream
+        self._options = vision.PoseLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(path)),
+            running_mode=vision.RunningMode.VIDEO if stream else vision.RunningMode.IMAGE,
+            min_pose_detection_confidence=detection,
+            min_pose_presence_confidence=presence,
+            min_tracking_confidence=tracking,
         )
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(
-            file.path, "expected a pose landmarker bundle (.task), got a file that "
-            f"MediaPipe cannot use ({str(error).splitlines()[0][:120]})", "Get it again",
-        ) from error  # fmt: skip
+        # A damaged bundle should fail here and not in the middle of a run.
+        self._landmarker().close()
 
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
+        """One pose per frame."""
+        previous = -1
+        # The stream mode tracks and cannot be reset: one landmarker per video.
+        with self._landmarker() as landmarker:
+            for frame, rgb in ahead((frame, frame.rgb()) for frame in frames):
+                image = mediapipe.Image(mediapipe.ImageFormat.SRGB, rgb)
+                if self._stream:
+                    # Whole, strictly increasing milliseconds are asked for.
+                    previous = max(previous + 1, round(frame.time * 1000))
+                    result = landmarker.detect_for_video(image, previous)
+                else:
+                    result = landmarker.detect(image)
+                yield _pose(frame, result)
 
-def estimate(
-    file: ModelFile, options: MlkitOptions, frames: Iterable[Frame]
-) -> Generator[FramePose, None, None]:
-    """One pose per frame."""
-    stream = options.mode == "stream"
-    previous = -1
-    # The stream mode tracks and cannot be reset: one landmarker per video.
-    with landmarker(file, options) as running:
-        for frame, rgb in ahead((frame, frame.rgb()) for frame in frames):
-            image = mediapipe.Image(mediapipe.ImageFormat.SRGB, rgb)
-            if stream:
-                # Whole, strictly increasing milliseconds are asked for.
-                previous = max(previous + 1, round(frame.time * 1000))
-                result = running.detect_for_video(image, previous)
-            else:
-                result = running.detect(image)
-            yield _pose(frame, result)
+    def _landmarker(self) -> Any:
+        try:
+            return vision.PoseLandmarker.create_from_options(self._options)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                self._path, "expected a pose landmarker bundle (.task), got a file that MediaPipe "
+                f"cannot use ({str(error).splitlines()[0][:120]})", "Get it again",
+            ) from error  # fmt: skip
 
 
 def _pose(frame: Frame, result: Any) -> FramePose:

@@ -13,16 +13,15 @@ import importlib.metadata
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, is_dataclass, replace
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from posexp.errors import ConfigError, ModelError, PosexpError
+from posexp.models import checks
 from posexp.models.model import Estimator, Model, Options
 from posexp.models.weights.model_file import ModelFile
-from posexp.pose.skeleton import BODY
 from posexp.settings import choices_of
 
 log = logging.getLogger("posexp")
@@ -31,7 +30,6 @@ GROUP = "posexp.models"
 DEFAULT = "mlkit"
 """The variant that is taken where none is named."""
 
-_PLAIN = (str, int, float, type(None))  # bool is an int
 _NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 _said: set[str] = set()
 
@@ -81,7 +79,7 @@ def options_for(model: str, **options: object) -> Options:
     ModelError
         When its package cannot be used.
     """
-    return _changed(_defaults(model), options, "model.", model)  # type: ignore[no-any-return]
+    return checks.changed(_defaults(model), options, "model.", model)  # type: ignore[no-any-return]
 
 
 def find_weights(options: Options) -> ModelFile:
@@ -111,12 +109,8 @@ def load(options: Options) -> Estimator:
     kind = model(options.name)
     with _blamed(options.name):
         loaded = kind.load(options)
-        lacking = [joint for joint in BODY if joint not in loaded.skeleton.joints]
-        if lacking:
-            raise fault(
-                options.name, f"its skeleton lacks {', '.join(lacking)}, for which it could say "
-                "NaN with confidence 0",
-            )  # fmt: skip
+        if problem := checks.problem_of_loaded(loaded):
+            raise fault(options.name, problem)
     return loaded
 
 
@@ -224,37 +218,10 @@ def _imported(entry: EntryPoint) -> tuple[type[Model] | None, str, BaseException
     """The class; or None, what is wrong with it, and the error that said so."""
     try:
         thing = entry.load()
-        reason = _problem(thing, entry.name)
+        reason = checks.problem_of(thing, entry.name)
     except (Exception, SystemExit) as error:  # whatever a stranger's module does
         return None, _in_words(error), error
     return (None, reason, None) if reason else (thing, "", None)
-
-
-def _problem(kind: Any, name: str) -> str:
-    """What a class lacks to be a model; nothing when it is one."""
-    if not (isinstance(kind, type) and issubclass(kind, Model)):
-        return f"expected a class that extends posexp.models.model.Model, got {kind!r:.80}"
-    if kind.__abstractmethods__:
-        return f"{kind.__name__} lacks {', '.join(sorted(kind.__abstractmethods__))}"
-    made = getattr(kind, "options", None)
-    if not (isinstance(made, type) and is_dataclass(made)):
-        return f"expected a dataclass as {kind.__name__}.options, got {made!r:.80}"
-    lacking = {"name", "weights"} - {field.name for field in fields(made)}
-    if lacking:
-        return f"{made.__name__} lacks {', '.join(sorted(lacking))}"
-    for key, value in _flat(asdict(made(name=name))).items():  # type: ignore[call-arg]
-        if not isinstance(value, _PLAIN):
-            return f"{made.__name__}.{key} is a {type(value).__name__}, which nobody can type"
-    strange = [v for v, options in kind.variants.items() if not isinstance(options, made)]
-    return f"its variants {', '.join(strange)} are no {made.__name__}" if strange else ""
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        inner = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return flat
 
 
 def _defaults(name: str) -> Any:
@@ -265,36 +232,13 @@ def _defaults(name: str) -> Any:
     options, entry = model(name).options(name=name), _entry(name)
     if _is_ours(entry):  # conf/model says the same
         return options
-    from omegaconf import OmegaConf
-
     file = Path(sys.modules[entry.module].__file__ or "").with_name(f"{name}.yaml")
-    place = f"{file.name}: " if file.is_file() else ""
+    if not file.is_file():
+        return options
     try:
-        typed = OmegaConf.structured(options)
-        if place:
-            typed = OmegaConf.merge(typed, OmegaConf.load(file))
-        if typed.name != name:
-            raise fault(name, f"{place}expected {name} as its name, got {typed.name}")
-        return OmegaConf.to_object(typed)
-    except ModelError:
-        raise
+        return checks.with_yaml(options, file)
     except Exception as error:  # of a stranger's file, and of a stranger's checks
-        raise fault(name, f"{place}{_in_words(error)}") from error
-
-
-def _changed(options: Any, values: Mapping[str, Any], prefix: str, of: str) -> Any:
-    """Options with some values changed, those of inner options given as mappings."""
-    known = [field.name for field in fields(options) if prefix + field.name != "model.name"]
-    new = dict(values)
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(
-                f"{prefix}{key}", f"no such option for {of}, which has {', '.join(known)}"
-            )
-        inner = getattr(options, key)
-        if is_dataclass(inner) and isinstance(value, Mapping):
-            new[key] = _changed(inner, value, f"{prefix}{key}.", f"{prefix}{key}")
-    return replace(options, **new)
+        raise fault(name, f"{file.name}: {_in_words(error)}") from error
 
 
 @contextlib.contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from posexp.errors import ConfigError
+from posexp.models import registry
 from posexp.terminal.parser import Command, Options, Program
 
 _HELP = """\
@@ -184,15 +183,7 @@ Examples
 
 def help_text() -> str:
     """All of it; the models are those that are installed."""
-    return _HELP.replace("{models}", " | ".join(_models()))
-
-
-def _models() -> list[str]:
-    """Names of the variants, without loading any."""
-    # Until posexp.models.registry has names(), which are those of the installed packages too.
-    package = Path(__file__).resolve().parents[1]
-    folders = package / "conf" / "model", package.parents[1] / "conf" / "model"
-    return sorted(file.stem for folder in folders for file in folder.glob("*.yaml"))
+    return _HELP.replace("{models}", " | ".join(registry.names()))
 
 
 def _run_options(options: Options) -> None:
