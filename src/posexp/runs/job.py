@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from posexp.config import Config, flatten
-from posexp.errors import PosexpError, TrackingError, VideoError, printable
+from posexp.errors import PosexpError, TrackingError, VideoError, printable, writing_failed
 from posexp.files import at_home, sha256_of, sweep_up, whole
 from posexp.measure import quality
 from posexp.measure.evaluation import evaluate
@@ -36,7 +36,6 @@ from posexp.store.outbox import ResultFolder
 from posexp.store.record import RunRecord, job_tags
 from posexp.store.tracking import Run, Store
 from posexp.video.source import VideoSource
-from posexp.video.writer import writing_failed
 
 log = logging.getLogger("posexp")
 
