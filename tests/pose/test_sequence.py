@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from posexp.errors import TableError
 from posexp.pose.sequence import FramePose, PoseSequence
-from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17
+from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
 
 
 def sequence(seed: int = 0, frames: int = 5, three_d: bool = False, lost: int | None = None):
@@ -47,6 +47,19 @@ def test_tables_bring_every_sequence_back_bit_for_bit(tmp_path_factory, seed, th
     poses.to_csv(folder / "k.csv")
     back = PoseSequence.read(folder / "k.csv", poses.width, poses.height)
     assert replace(back, source=poses.source, model="test", confidence_meaning="made up") == poses
+
+
+def test_a_table_of_another_packages_skeleton_is_read_without_it(tmp_path):
+    mine = Skeleton("mine", (*COCO17.joints, "l_toe", "r_toe"), (("l_toe", "r_toe"),),
+                    (("l_toe", "r_toe"),))  # fmt: skip
+    image = np.full((3, len(mine), 2), 5)
+    poses = PoseSequence(mine, np.arange(3), np.arange(3), image, 0.5 + 0 * image[..., 0], 10, 10)
+    poses.to_parquet(tmp_path / "k.parquet")
+    assert PoseSequence.read(tmp_path / "k.parquet") == poses
+    poses.to_csv(tmp_path / "k.csv")
+    assert PoseSequence.read(tmp_path / "k.csv", 10, 10, mine) == poses
+    with pytest.raises(TableError, match=r"l_toe, r_toe. Give its skeleton, or read keypoints.par"):
+        PoseSequence.read(tmp_path / "k.csv", 10, 10)
 
 
 def test_body_table_has_the_columns_of_the_contract():

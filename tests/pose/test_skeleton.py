@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton, common_joints, skeleton_of
@@ -30,8 +32,39 @@ def test_subset_keeps_the_edges_between_kept_joints():
 def test_malformed_skeletons_are_refused():
     with pytest.raises(ValueError, match="duplicate"):
         Skeleton("x", ("a", "a"), ())
-    with pytest.raises(ValueError, match="unknown joints"):
+    with pytest.raises(ValueError, match="edges name unknown joints"):
         Skeleton("x", ("a", "b"), (("a", "c"),))
+    with pytest.raises(ValueError, match="symmetries name unknown joints"):
+        Skeleton("x", ("a", "b"), (), (("a", "c"),))
+
+
+def test_symmetries_follow_the_names_unless_they_are_given():
+    assert COCO17.symmetries[0] == ("left_eye", "right_eye") and len(COCO17.symmetries) == 8
+    assert COCO17.subset(["left_hip", "nose", "right_hip"]).symmetries == (("left_hip", "right_hip"),)
+    assert COCO17.subset(["left_hip"]).symmetries == ()
+    assert Skeleton("x", ("l1", "r1"), (), (("l1", "r1"),)).symmetries == (("l1", "r1"),)
+
+
+MINE = Skeleton("mine", (*BODY, "l_toe", "r_toe"), (("l_toe", "r_toe"),), (("l_toe", "r_toe"),))
+
+
+@pytest.mark.parametrize(
+    "skeleton",
+    [COCO17, BLAZEPOSE33, COCO17.subset(BODY), MINE, MINE.subset(["l_toe", "left_hip"]),
+     Skeleton("coco17", ("left_hip", "tail"), ())],
+)  # fmt: skip
+def test_a_skeleton_is_the_same_once_described_and_read(skeleton):
+    about = json.loads(json.dumps(skeleton.described()))
+    assert Skeleton.of(about) == skeleton
+    assert ("edges" in about) == ("l_toe" in skeleton.joints or "tail" in skeleton.joints)
+
+
+def test_a_damaged_description_is_refused():
+    for about in ({}, {"skeleton": "mine"}, {"skeleton": "coco17", "joints": ["tail"]},
+                  {**MINE.described(), "joints": None}, {**MINE.described(), "joints": [1]},
+                  {**MINE.described(), "edges": ["abc"]}, {**MINE.described(), "edges": 3}):  # fmt: skip
+        with pytest.raises((KeyError, ValueError, TypeError)):
+            Skeleton.of(about)
 
 
 def test_skeleton_of_names_the_joint_that_no_skeleton_has():

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posexp.errors import TableError
 from posexp.files import whole
-from posexp.pose.skeleton import SKELETONS, Skeleton, skeleton_of
+from posexp.pose.skeleton import Skeleton, skeleton_of
 
 Floats = NDArray[np.floating[Any]]
 
@@ -242,7 +242,9 @@ class PoseSequence:
         try:
             skeleton = skeleton or skeleton_of(joints)
         except ValueError as error:
-            raise TableError(subject, str(error)) from error
+            raise TableError(
+                subject, str(error), "Give its skeleton, or read keypoints.parquet"
+            ) from error
         arrays: dict[str, Any] = {}
         for suffix, name, _, scale in _columns(width, height):
             columns = [f"{joint}_{suffix}" for joint in skeleton.joints]
@@ -277,6 +279,7 @@ class PoseSequence:
             "version": 1,
             "skeleton": self.skeleton.name,
             "joints": self.skeleton.joints,
+            **self.skeleton.described(),
             **{name: getattr(self, name) for name in ("width", "height", *_ABOUT)},
         }
         table = pa.Table.from_pandas(self.to_table(), preserve_index=False)
@@ -286,9 +289,16 @@ class PoseSequence:
 
     @classmethod
     def read(
-        cls, path: str | Path, width: int | None = None, height: int | None = None
+        cls,
+        path: str | Path,
+        width: int | None = None,
+        height: int | None = None,
+        skeleton: Skeleton | None = None,
     ) -> PoseSequence:
         """Read a keypoint table; a CSV needs the size of the video's upright frame, px.
+
+        A Parquet file says all of itself; a CSV with joints of a model that is not ours needs its
+        `skeleton` too.
 
         Raises
         ------
@@ -307,7 +317,7 @@ class PoseSequence:
             table = pd.read_csv(path, float_precision="round_trip")
         except (OSError, ValueError) as error:
             raise TableError(path.name, f"expected a keypoint table, got {error}") from error
-        return cls.from_table(table, width, height)
+        return cls.from_table(table, width, height, skeleton)
 
 
 _ARRAYS = {
@@ -341,7 +351,7 @@ def _read_parquet(path: Path) -> PoseSequence:
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-        skeleton = SKELETONS[about["skeleton"]].subset(about["joints"])
+        skeleton = Skeleton.of({"joints": (), **about})
         size = int(about["width"]), int(about["height"])
         names: dict[str, Any] = {name: str(about[name]) for name in _ABOUT}
         if not (skeleton.joints and 0 < min(size) <= max(size) <= _LARGEST):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 BODY = tuple(
     f"{side}_{joint}"
@@ -48,23 +49,32 @@ class Skeleton:
         Unique names, left and right as the person's own.
     edges : tuple of (str, str)
         Pairs of joints that are drawn connected.
+    symmetries : tuple of (str, str), optional
+        Pairs of a left joint and the right one that mirrors it; by default those whose names
+        begin with ``left_`` and ``right_`` and are else the same.
 
     Raises
     ------
     ValueError
-        For duplicate joints, or an edge to a joint that is not there.
+        For duplicate joints, or a pair with a joint that is not there.
     """
 
     name: str
     joints: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
+    symmetries: tuple[tuple[str, str], ...] = None  # type: ignore[assignment]  # never once made
 
     def __post_init__(self) -> None:
         if len(set(self.joints)) != len(self.joints):
             raise ValueError(f"skeleton {self.name}: duplicate joints")
-        unknown = {joint for edge in self.edges for joint in edge} - set(self.joints)
-        if unknown:
-            raise ValueError(f"skeleton {self.name}: edges name unknown joints {sorted(unknown)}")
+        if self.symmetries is None:
+            object.__setattr__(self, "symmetries", _by_name(self.joints))
+        for kind in ("edges", "symmetries"):
+            unknown = {joint for pair in getattr(self, kind) for joint in pair} - set(self.joints)
+            if unknown:
+                raise ValueError(
+                    f"skeleton {self.name}: {kind} name unknown joints {sorted(unknown)}"
+                )
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -81,8 +91,51 @@ class Skeleton:
         """The same convention with `joints` only, in the order of `joints`."""
         kept = tuple(joints)
         self.indices(kept)
-        edges = tuple(edge for edge in self.edges if set(edge) <= set(kept))
-        return Skeleton(self.name, kept, edges)
+        edges, symmetries = (
+            tuple(pair for pair in pairs if set(pair) <= set(kept))
+            for pairs in (self.edges, self.symmetries)
+        )
+        return Skeleton(self.name, kept, edges, symmetries)
+
+    def described(self) -> dict[str, Any]:
+        """As plain values, from which `Skeleton.of` makes it again.
+
+        A known one by its name (``skeleton``), a part of it by its ``joints`` too. One of somebody
+        else's package has its ``edges`` and ``symmetries`` besides: its tables are read where that
+        package is not.
+        """
+        known = SKELETONS.get(self.name)
+        about: dict[str, Any] = {"skeleton": self.name}
+        if self == known:
+            return about
+        about["joints"] = list(self.joints)
+        if known and set(self.joints) <= set(known.joints) and known.subset(self.joints) == self:
+            return about
+        pairs = {kind: [list(p) for p in getattr(self, kind)] for kind in ("edges", "symmetries")}
+        return about | pairs
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> Skeleton:
+        """The skeleton that was `described`.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            For another name than the known ones without joints and edges, or damaged values.
+        """
+        name, joints = str(about["skeleton"]), about.get("joints")
+        if "edges" not in about:
+            known = SKELETONS[name]
+            return known if joints is None else known.subset(joints)
+        if joints is None or not all(isinstance(joint, str) for joint in joints):
+            raise ValueError(f"skeleton {name}: expected names of joints, got {joints!r:.80}")
+        pairs = (tuple((a, b) for a, b in about[kind]) for kind in ("edges", "symmetries"))
+        return cls(name, tuple(joints), *pairs)
+
+
+def _by_name(joints: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = ((joint, f"right_{joint[5:]}") for joint in joints if joint.startswith("left_"))
+    return tuple(pair for pair in pairs if pair[1] in joints)
 
 
 def common_joints(first: Skeleton, second: Skeleton) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from posexp.measure.evaluation import evaluate
 from posexp.models.registry import Estimator, runtime_of
 from posexp.models.weights import ModelFile
 from posexp.pose.sequence import PoseSequence
-from posexp.pose.skeleton import BODY, SKELETONS
+from posexp.pose.skeleton import BODY, Skeleton
 from posexp.pose.truth import GroundTruth, read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.extraction import PIPELINE, Extraction, Sink
@@ -428,7 +428,7 @@ class _Performance:
             },
             uri=self._store.uri if self._store else tracking.uri_of(settings),
             shape={
-                "skeleton": self._estimator.skeleton.name, "width": info.width,
+                **self._estimator.skeleton.described(), "width": info.width,
                 "height": info.height, "source": path, "model": self._estimator.name,
                 "confidence_meaning": self._estimator.confidence_meaning,
             },
@@ -610,10 +610,11 @@ def _write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: bo
 
 def _salvage(folder: Path, record: RunRecord) -> None:
     """Make tables of the poses that a dead process had written down."""
-    skeleton = SKELETONS.get(record.shape.get("skeleton", ""))
-    if skeleton is None:
+    try:
+        skeleton = Skeleton.of(record.shape)
+    except KeyError:  # a record without poses, or with those of a skeleton that nobody knows
         return
-    about = {key: value for key, value in record.shape.items() if key != "skeleton"}
+    about = {k: v for k, v in record.shape.items() if k not in skeleton.described()}
     frames = read_journal(folder / FILE, len(skeleton))
     if frames:
         poses = PoseSequence.from_frames(frames, skeleton, **about)

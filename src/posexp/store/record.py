@@ -47,8 +47,8 @@ class RunRecord:
     uri : str, optional
         The store that it is meant for.
     shape : dict
-        ``skeleton, width, height, source, model, confidence_meaning`` of its poses, for whoever
-        finds them after a crash; empty for records without poses.
+        What `Skeleton.described` says of its poses' skeleton, and ``width, height, source, model,
+        confidence_meaning``, for whoever finds them after a crash; empty for records without poses.
     threshold : float
         ``keypoints.confidence_threshold``, for the same.
     key : str
