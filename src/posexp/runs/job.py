@@ -17,8 +17,6 @@ from typing import Any
 from posexp.config import Config, flatten
 from posexp.errors import PosexpError, TrackingError, VideoError, printable, writing_failed
 from posexp.files import at_home, sha256_of, sweep_up, whole
-from posexp.measure import quality
-from posexp.measure.evaluation import evaluate
 from posexp.models.registry import Estimator, runtime_of
 from posexp.models.weights import ModelFile
 from posexp.pose.sequence import PoseSequence
@@ -27,9 +25,8 @@ from posexp.pose.truth import GroundTruth, read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.extraction import PIPELINE, Extraction, Sink
 from posexp.settings import TrackingSettings
-from posexp.show import evaluation_report, figures
 from posexp.show.overlay import OverlayVideo
-from posexp.show.pictures import KeyFrames, WorstFrames, save_picture
+from posexp.show.pictures import KeyFrames, WorstFrames
 from posexp.store import outbox, tracking
 from posexp.store.journal import FILE, Journal, read_journal
 from posexp.store.outbox import ResultFolder
@@ -518,6 +515,11 @@ class _Performance:
     def _write_results(self, poses: PoseSequence, keys: KeyFrames) -> None:
         from omegaconf import OmegaConf
 
+        # Not before the end: matplotlib, SciPy and imageio would delay the first keypoint.
+        from posexp.measure import quality
+        from posexp.show import figures
+        from posexp.show.picture_files import save_picture
+
         threshold, record = self._record.threshold, self._record
         body = self._config.keypoints.joints == "body"
         _write_tables(poses, record, self._folder.path, body)
@@ -545,6 +547,9 @@ class _Performance:
 
     def _write_evaluation(self, poses: PoseSequence, truth: GroundTruth, path: Path) -> None:
         """Truth that does not fit must not cost the run."""
+        from posexp.measure.evaluation import evaluate
+        from posexp.show import evaluation_report
+
         try:
             evaluation = evaluate(poses, truth, part=evaluation_report.is_part(self._record.params))
         except PosexpError as error:
@@ -597,6 +602,8 @@ def _artifact(folder: Path, name: str) -> Path:
 
 def _write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: bool) -> None:
     """Keypoints and confidence, as files and as the record's metrics and series."""
+    from posexp.measure import quality
+
     record.metrics.update(quality.summary(poses, record.threshold))
     tracking.add_series(record, poses, quality.confidence_series(poses))
     table = poses.select(BODY) if body else poses
