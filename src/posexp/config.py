@@ -22,9 +22,8 @@ from posexp.errors import ConfigError
 from posexp.models.mlkit import MlkitOptions
 from posexp.models.movenet import MoveNetOptions
 from posexp.settings import (
-    BasicLauncher,
-    JoblibLauncher,
     KeypointSettings,
+    LocalLauncher,
     OverlaySettings,
     SubmititLauncher,
     TrackingSettings,
@@ -229,8 +228,7 @@ def _register_schemas() -> None:
     store.store(group="model", name="mlkit_schema", node=MlkitOptions)
     store.store(group="overlay", name="overlay_schema", node=OverlaySettings)
     store.store(group="tracking", name="tracking_schema", node=TrackingSettings)
-    store.store(group="launcher", name="basic_launcher_schema", node=BasicLauncher)
-    store.store(group="launcher", name="joblib_launcher_schema", node=JoblibLauncher)
+    store.store(group="launcher", name="local_launcher_schema", node=LocalLauncher)
     store.store(group="launcher", name="submitit_launcher_schema", node=SubmititLauncher)
 
 
