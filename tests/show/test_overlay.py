@@ -41,8 +41,8 @@ def test_left_and_right_have_their_own_colours():
 def test_without_symmetries_all_joints_have_the_colour_of_the_middle():
     image = np.full((240, 320, 3), 128, np.uint8)
     points, plain = figure_points(320, 240), Skeleton("mine", COCO17.joints, COCO17.edges)
+    draw_trail(image, plain, deque([points + 20, points]))
     draw_skeleton(image, plain, points, np.ones(17), 0.3)
-    draw_trail(image, plain, deque([points, points + 20]))
     for joint in ("left_knee", "right_knee", "nose"):
         x, y = points[COCO17.index(joint)].astype(int)
         assert np.abs(image[y, x].astype(int) - MIDDLE).max() < 12

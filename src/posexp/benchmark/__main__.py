@@ -19,7 +19,7 @@ from posexp.errors import ConfigError
 from posexp.files import at_home
 
 if TYPE_CHECKING:
-    from posexp.benchmark.grid import Clip
+    from posexp.benchmark.catalogue import Rendered
     from posexp.benchmark.measure import Results
     from posexp.settings import TrackingSettings
 
@@ -100,26 +100,26 @@ def _run(arguments: list[str]) -> int:
 
 
 def _list() -> int:
-    from posexp.benchmark.grid import grid
+    from posexp.benchmark.catalogue import catalogue
     from posexp.benchmark.measure import VARIANTS
 
     print("models  " + "\n        ".join(VARIANTS))
-    print("clips   " + "\n        ".join(clip.name for clip in grid()))
+    print("clips   " + "\n        ".join(clip.name for clip in catalogue()))
     return 0
 
 
-def _clips(names: list[str], folder: str | None, seed: int) -> tuple[list[Clip], list[Path]]:
+def _clips(names: list[str], folder: str | None, seed: int) -> tuple[list[Rendered], list[Path]]:
     """Clips and their files, drawn where they are missing."""
-    from posexp.benchmark.grid import EMBEDDED, grid, select
+    from posexp.benchmark.catalogue import EMBEDDED, catalogue, select
     from posexp.video.embedded import embedded_clip
 
     if names == ["embedded"]:
-        clips = select(grid(), EMBEDDED)
+        clips = select(catalogue(), EMBEDDED)
         return clips, [embedded_clip().with_name(f"{clip.name}.mp4") for clip in clips]
     from posexp.benchmark.render import render
 
     chosen = None if names == ["all"] else names
-    return select(grid(seed), chosen), render(_folder(folder), chosen, seed)
+    return select(catalogue(seed), chosen), render(_folder(folder), chosen, seed)
 
 
 def _log(results: Results, report: Path, settings: TrackingSettings) -> None:

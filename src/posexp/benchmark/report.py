@@ -197,7 +197,7 @@ def _text(value: float, form: str = "{:.1%}") -> str:
 
 
 def _conditions(table: pd.DataFrame) -> pd.DataFrame:
-    """PCK@0.1 by condition (rows, in the order of the grid) and variant (columns)."""
+    """PCK@0.1 by condition (rows, in the order of the catalogue) and variant (columns)."""
     named = table.assign(condition=[_condition(row) for _, row in table.iterrows()])
     wide = named.pivot_table(
         index="condition", columns="variant", values=_HEADLINE, aggfunc="mean", sort=False
