@@ -220,9 +220,7 @@ def sweep_speed(folder: Path, clips: int) -> None:
     rates = []
     for workers in (1, 2):
         began = time.perf_counter()
-        status = sweep(
-            folder, "launcher=joblib", f"launcher.jobs={workers}", f"tracking.sweep=w{workers}"
-        ).wait()
+        status = sweep(folder, f"launcher.jobs={workers}", f"tracking.sweep=w{workers}").wait()
         rates.append(clips / (time.perf_counter() - began))
         if status:
             raise SystemExit("the sweep failed")

@@ -23,9 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from posexp.errors import ConfigError, ModelError
 from posexp.models import registry
 from posexp.settings import (
-    BasicLauncher,
-    JoblibLauncher,
     KeypointSettings,
+    LocalLauncher,
     OverlaySettings,
     SubmititLauncher,
     TrackingSettings,
@@ -244,8 +243,7 @@ def _register_schemas(model: str) -> None:
     store.store(name="posexp_schema", node=Config)
     store.store(group="overlay", name="overlay_schema", node=OverlaySettings)
     store.store(group="tracking", name="tracking_schema", node=TrackingSettings)
-    store.store(group="launcher", name="basic_launcher_schema", node=BasicLauncher)
-    store.store(group="launcher", name="joblib_launcher_schema", node=JoblibLauncher)
+    store.store(group="launcher", name="local_launcher_schema", node=LocalLauncher)
     store.store(group="launcher", name="submitit_launcher_schema", node=SubmititLauncher)
     file = conf_folder() / "model" / f"{model}.yaml"
     if file.is_file():

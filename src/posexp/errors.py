@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import unicodedata
+from typing import Any
 
 
 class PosexpError(Exception):
@@ -61,6 +64,21 @@ def printable(text: object) -> str:
         c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cs") else c
         for c in str(text)
     )
+
+
+def reason_of(error: Exception) -> str:
+    """What the system or FFmpeg says went wrong, in a few words, without the name of the file."""
+    number: Any = getattr(error, "errno", None)
+    if number in errno.errorcode:  # not FFmpeg's own numbers
+        return os.strerror(number)
+    return str(getattr(error, "strerror", None) or error).split(":")[0].strip()
+
+
+def writing_failed(path: object, error: Exception) -> VideoError:
+    """The one-line error for results that could not be written."""
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Free some space there" if full else "Check that the folder can be written to"
+    return VideoError(path, f"could not be written ({reason_of(error)})", remedy)
 
 
 def check_range(

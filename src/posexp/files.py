@@ -24,7 +24,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     the disk before `path` is replaced, so that a loss of power leaves the old file or the new one.
     """
     path = Path(path)
-    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    part = _beside(path)
     try:
         yield part
         flush(part)
@@ -37,7 +37,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that becomes `path`, in place of what was there, when all is written."""
-    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    part = _beside(path)
     part.mkdir(parents=True)
     try:
         yield part
@@ -48,6 +48,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
         flush(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def save_table(table: Any, path: Path) -> None:
+    """Write a DataFrame as CSV, whole or not at all; six digits of its numbers."""
+    with whole(path) as part:
+        table.to_csv(part, index=False, float_format="%.6g")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{uuid.uuid4().hex}{PART}")
 
 
 def flush(path: Path) -> None:
@@ -67,7 +77,7 @@ def remove_folder(path: Path) -> None:
     It is renamed first: a process that dies in between leaves a folder whose name ends in `PART`,
     for the next one to sweep up.
     """
-    gone = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    gone = _beside(path)
     with contextlib.suppress(FileNotFoundError):
         path.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tqdm.auto import tqdm
+
 from posexp.errors import printable
 
 Report = Callable[[int, "int | None"], None]
@@ -17,8 +19,6 @@ def progress_bar(
     label: str, wanted: bool = True, position: int | None = None, unit: str = " frames"
 ) -> Iterator[Report]:
     """A bar of frames, or of bytes (unit "B"), and the function that moves it."""
-    from tqdm.auto import tqdm
-
     with tqdm(
         desc=printable(label), unit=unit, unit_scale=unit == "B", position=position,
         disable=not wanted or not watched(), dynamic_ncols=True, leave=position is None,

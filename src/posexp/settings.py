@@ -147,30 +147,20 @@ class TrackingSettings:
 
 
 @dataclass
-class BasicLauncher:
-    """One clip after another on this machine."""
-
-    name: str = "basic"
-
-    def __post_init__(self) -> None:
-        check_choice("launcher.name", self.name, ("basic",))
-
-
-@dataclass
-class JoblibLauncher:
-    """Several clips at once on this machine, each with its share of the processors.
+class LocalLauncher:
+    """On this machine, one clip after another or several at once.
 
     Parameters
     ----------
     jobs : int
-        Clips at once; -1 is one per processor.
+        Clips at once, each with its share of the processors; -1 is one per processor.
     """
 
-    name: str = "joblib"
-    jobs: int = -1
+    name: str = "basic"
+    jobs: int = 1
 
     def __post_init__(self) -> None:
-        check_choice("launcher.name", self.name, ("joblib",))
+        check_choice("launcher.name", self.name, ("basic",))
         if self.jobs != -1:
             check_range("launcher.jobs", self.jobs, 1, 1024)
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 import posexp
-from posexp.benchmark.grid import EMBEDDED, grid, select
+from posexp.benchmark.catalogue import EMBEDDED, catalogue, select
 from posexp.benchmark.rendering.drawing import draw, visible_joints
 from posexp.benchmark.rendering.figure import Body, Movement, joints_at, minimum_jerk, walking_at
 from posexp.benchmark.rendering.film import develop, draw_frames, frame_times
@@ -20,7 +20,7 @@ from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
 
 STOUT = Body(1.60, 1.3)
-DEMO = select(grid(), ["sit_to_stand"])[0]
+DEMO = select(catalogue(), ["sit_to_stand"])[0]
 TIMES = frame_times(DEMO.film, DEMO.duration)
 
 
@@ -207,8 +207,8 @@ def test_parameters_are_checked(make):
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_the_embedded_clips_are_what_the_grid_draws(name):
-    clip = select(grid(), [name])[0]
+def test_the_embedded_clips_are_what_the_catalogue_draws(name):
+    clip = select(catalogue(), [name])[0]
     path = embedded_clip().with_name(f"{name}.mp4")
     frames = list(VideoSource(path).frames())
     assert np.allclose([f.time for f in frames], frame_times(clip.film, clip.duration))

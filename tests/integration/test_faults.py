@@ -76,8 +76,8 @@ def test_a_sweep_killed_twice_and_without_its_server_ends_with_exactly_its_runs(
     for index in range(12):
         make_clip(here / "clips" / f"c{index:02}.mp4", frames=8 + index)
     port = free_port()
-    command = ["-m", "model=mlkit,lightning,thunder", "video=clips/", *SMALL, "launcher=joblib",
-               "launcher.jobs=2", f"tracking.uri=http://127.0.0.1:{port}"]  # fmt: skip
+    command = ["-m", "model=mlkit,lightning,thunder", "video=clips/", *SMALL, "launcher.jobs=2",
+               f"tracking.uri=http://127.0.0.1:{port}"]  # fmt: skip
 
     def finished(store: Store) -> int:
         return sum(run.status == "FINISHED" for run in runs_of(store))

@@ -38,12 +38,27 @@ def test_malformed_skeletons_are_refused():
         Skeleton("x", ("a", "b"), (), (("a", "c"),))
 
 
-def test_symmetries_follow_the_names_unless_they_are_given():
-    assert COCO17.symmetries[0] == ("left_eye", "right_eye") and len(COCO17.symmetries) == 8
+def test_symmetries_are_those_of_all_joints_with_a_twin():
+    for skeleton in (COCO17, BLAZEPOSE33):
+        lefts = {joint for joint in skeleton.joints if joint.startswith("left_")}
+        expected = {(joint, joint.replace("left", "right")) for joint in lefts}
+        assert set(skeleton.symmetries) == expected and len(skeleton.symmetries) == len(expected)
+        for joint in skeleton.joints:
+            assert skeleton.side(joint) == ("" if joint == "nose" else joint.partition("_")[0])
     hips = ("left_hip", "right_hip")
-    assert COCO17.subset(["nose", *hips]).symmetries == (hips,)
+    assert COCO17.subset(["left_hip", "nose", "right_hip"]).symmetries == (hips,)
     assert COCO17.subset(["left_hip"]).symmetries == ()
-    assert Skeleton("x", ("l1", "r1"), (), (("l1", "r1"),)).symmetries == (("l1", "r1"),)
+    assert Skeleton("x", hips, ()).symmetries == () and Skeleton("x", hips, ()).side(hips[0]) == ""
+    with pytest.raises(ValueError, match="two pairs"):
+        Skeleton("x", ("a", "b", "c"), (), (("a", "b"), ("b", "c")))
+    with pytest.raises(ValueError, match="two pairs"):
+        Skeleton("x", ("a", "b"), (), (("a", "a"),))
+
+
+def test_the_body_of_a_skeleton_is_what_it_has_of_the_twelve_or_all():
+    assert COCO17.body == BLAZEPOSE33.body == BODY
+    assert COCO17.subset(["right_hip", "nose", "left_hip"]).body == ("left_hip", "right_hip")
+    assert COCO17.subset(["nose", "left_eye"]).body == ("nose", "left_eye")
 
 
 MINE = Skeleton("mine", (*BODY, "l_toe", "r_toe"), (("l_toe", "r_toe"),), (("l_toe", "r_toe"),))
@@ -61,9 +76,10 @@ def test_a_skeleton_is_the_same_once_described_and_read(skeleton):
 
 
 def test_a_damaged_description_is_refused():
-    damaged = ({"joints": None}, {"joints": [1]}, {"edges": ["abc"]}, {"edges": 3})
     for about in ({}, {"skeleton": "mine"}, {"skeleton": "coco17", "joints": ["tail"]},
-                  *({**MINE.described(), **changes} for changes in damaged)):  # fmt: skip
+                  {**MINE.described(), "joints": None}, {**MINE.described(), "joints": [1]},
+                  {**MINE.described(), "edges": ["abc"]},
+                  {**MINE.described(), "edges": 3}):  # fmt: skip
         with pytest.raises((KeyError, ValueError, TypeError)):
             Skeleton.of(about)
 

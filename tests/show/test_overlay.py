@@ -1,3 +1,4 @@
+from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,9 +8,9 @@ from hypothesis import strategies as st
 
 from posexp.errors import ConfigError
 from posexp.pose.sequence import FramePose
-from posexp.pose.skeleton import COCO17
+from posexp.pose.skeleton import COCO17, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import LEFT, RIGHT, draw_skeleton
+from posexp.show.drawing import LEFT, MIDDLE, RIGHT, draw_skeleton, draw_trail
 from posexp.show.pictures import KeyFrames
 
 
@@ -35,6 +36,16 @@ def test_left_and_right_have_their_own_colours():
     for joint, color in (("left_knee", LEFT), ("right_knee", RIGHT)):
         x, y = points[COCO17.index(joint)].astype(int)
         assert np.abs(image[y, x].astype(int) - color).max() < 12
+
+
+def test_without_symmetries_all_joints_have_the_colour_of_the_middle():
+    image = np.full((240, 320, 3), 128, np.uint8)
+    points, plain = figure_points(320, 240), Skeleton("mine", COCO17.joints, COCO17.edges)
+    draw_trail(image, plain, deque([points + 20, points]))
+    draw_skeleton(image, plain, points, np.ones(17), 0.3)
+    for joint in ("left_knee", "right_knee", "nose"):
+        x, y = points[COCO17.index(joint)].astype(int)
+        assert np.abs(image[y, x].astype(int) - MIDDLE).max() < 12
 
 
 def test_low_confidence_is_faint_and_not_absent():

@@ -213,7 +213,7 @@ def test_what_cannot_begin_says_so_before_any_job(here, study):
         ([f"video={study}/clips", "keypoints.joints=[", "model=mlkit,mlkit"], ConfigError,
          "cannot read the value"),
         ([f"video={study}/clips", "mlkit"], ConfigError, "expected key=value"),
-        ([f"video={study}/clips", "launcher=joblib", "launcher.jobs=0"], ConfigError,
+        ([f"video={study}/clips", "launcher.jobs=0"], ConfigError,
          "launcher.jobs"),
         ([f"video={study}/clips", "launcher=submitit"], ConfigError, "sbatch"),
     ):  # fmt: skip
@@ -288,7 +288,7 @@ def test_a_job_without_enough_memory_fails_alone(here):
     assert re.search("not enough memory|no frame can be decoded", result.table["problem"][1])
 
 
-def test_joblib_runs_clips_at_once_each_on_its_own_processors(here, monkeypatch):
+def test_clips_run_at_once_each_on_its_own_processors(here, monkeypatch):
     (here / "clips").mkdir()
     for index in range(3):
         make_clip(here / "clips" / f"c{index}.mp4", frames=3 + index)
@@ -301,10 +301,10 @@ def test_joblib_runs_clips_at_once_each_on_its_own_processors(here, monkeypatch)
             super().__init__(processors)
 
     monkeypatch.setitem(batch.launch.__globals__, "Worker", Watched)
-    result = sweep(["video=clips", "launcher=joblib", "launcher.jobs=2", *SMALL])
+    result = sweep(["video=clips", "launcher=basic", "launcher.jobs=2", *SMALL])
     assert statuses(result) == ["finished"] * 3
     assert result.table["frames"].tolist() == [3, 4, 5]
-    again = sweep(["video=clips", "launcher=joblib", *SMALL])
+    again = sweep(["video=clips", "launcher=joblib", *SMALL])  # the old name
     assert statuses(again) == ["done before"] * 3
     if len(os.sched_getaffinity(0)) > 1:
         assert len(seen) == 2 and not seen[0] & seen[1]

@@ -185,8 +185,9 @@ def test_hidden_files_are_no_videos_and_other_files_are_not_taken_beside_videos(
 def test_what_makes_a_batch(folder):
     assert not is_batch([f"video={folder}/b.mp4", "model=mlkit"])
     assert not is_batch([])
-    for arguments in (["-m"], ["force=true"], ["launcher=joblib"], [f"video={folder}"],
-                      [f"video={folder}/*.mp4"], ["video=list.csv"]):  # fmt: skip
+    for arguments in (["-m"], ["force=true"], ["launcher=joblib"], ["launcher.jobs=2"],
+                      [f"video={folder}"], [f"video={folder}/*.mp4"],
+                      ["video=list.csv"]):  # fmt: skip
         assert is_batch(arguments), arguments
 
 

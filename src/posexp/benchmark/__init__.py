@@ -1,1 +1,5 @@
-"""The rendered benchmark: clips with exact truth, and how well each variant does on them."""
+"""How well does each variant see a person? Rendered clips with exact joints, and the report.
+
+`catalogue` says what is drawn, `render` draws it, `measure` runs the variants on it. Nothing else
+imports this.
+"""

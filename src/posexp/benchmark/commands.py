@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from posexp.benchmark.grid import EMBEDDED, Clip, grid, select
+from posexp.benchmark.catalogue import EMBEDDED, Rendered, catalogue, select
 from posexp.benchmark.measure import Results, measure
 from posexp.benchmark.report import over_clips, summary, write_report
 from posexp.config import load_config
@@ -65,17 +65,17 @@ def run(line: Line) -> int:
 def show_names(line: Line) -> int:
     """The names of models and clips."""
     print("models  " + "\n        ".join(variants()))
-    print("clips   " + "\n        ".join(clip.name for clip in grid()))
+    print("clips   " + "\n        ".join(clip.name for clip in catalogue()))
     return 0
 
 
-def _clips(names: list[str], folder: str | None, seed: int) -> tuple[list[Clip], list[Path]]:
+def _clips(names: list[str], folder: str | None, seed: int) -> tuple[list[Rendered], list[Path]]:
     """Clips and their files, drawn where they are missing."""
     if names == ["embedded"]:
-        clips = select(grid(), EMBEDDED)
+        clips = select(catalogue(), EMBEDDED)
         return clips, [embedded_clip().with_name(f"{clip.name}.mp4") for clip in clips]
     chosen = None if names == ["all"] else names
-    return select(grid(seed), chosen), _drawn(_folder(folder), names, seed)
+    return select(catalogue(seed), chosen), _drawn(_folder(folder), names, seed)
 
 
 def _drawn(folder: Path, names: list[str], seed: int) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from posexp.benchmark.grid import Clip
+from posexp.benchmark.catalogue import Rendered
 from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
@@ -50,7 +50,7 @@ class Results:
 
 def measure(
     variants: Sequence[str],
-    clips: Sequence[Clip],
+    clips: Sequence[Rendered],
     videos: Sequence[Path],
     weights: Path | None = None,
     progress: bool = True,
@@ -108,7 +108,7 @@ def _load(options: Any, weights: Path | None) -> Estimator:
     return registry.load(options)
 
 
-def _one(estimator: Estimator, clip: Clip, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+def _one(estimator: Estimator, clip: Rendered, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     source = VideoSource(video, 0.0, None)
     extraction = Extraction(source, estimator)
     wall, cpu = time.perf_counter(), time.process_time()

@@ -1,10 +1,9 @@
-"""Draw the clips of the grid, what is not there yet, on all cores."""
+"""Draw the clips of the catalogue, what is not there yet, on all cores."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from posexp.benchmark.grid import Clip, grid, select
+from posexp.benchmark.catalogue import Rendered, catalogue, select
 from posexp.benchmark.rendering.film import draw_frames, frame_times, write_clip
+from posexp.models.native import processors
 
 VERSION = 1
 """Of the renderer; another number draws everything anew."""
@@ -30,27 +30,27 @@ def render(
         Takes ``NAME.mp4``, ``NAME.truth.parquet`` and ``NAME.scene.json``. What is there already
         and was drawn from the same parameters is kept.
     names : sequence of str, optional
-        Of clips of the grid; all by default.
+        Of clips of the catalogue; all by default.
     seed : int
-        Of sway and noise. The same seed gives the same pictures and joints; the bytes of the
-        H.264 differ a little, since x264's look-ahead is not repeatable.
+        Of sway and noise. The same seed gives the same pictures and joints, and the same x264 the
+        same files.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     list of Path
-        The videos, in the order of the grid.
+        The videos, in the order of the catalogue.
 
     Raises
     ------
     ConfigError
         For a name that is none.
     """
-    chosen = select(grid(seed), names)
+    chosen = select(catalogue(seed), names)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [clip for clip in chosen if not is_drawn(folder, clip, seed)]
-    groups: dict[Any, list[Clip]] = {}
+    groups: dict[Any, list[Rendered]] = {}
     for clip in wanted:
         groups.setdefault(_pictures(clip), []).append(clip)
     total = sum(len(frame_times(clips[0].film, clips[0].duration)) for clips in groups.values())
@@ -58,7 +58,7 @@ def render(
         for clips in groups.values():
             first = clips[0]
             pictures = []
-            for picture in draw_frames(first.scene, first.film, first.duration, _processes()):
+            for picture in draw_frames(first.scene, first.film, first.duration, processors()):
                 pictures.append(picture)
                 bar.update()
             for clip in clips:
@@ -68,7 +68,7 @@ def render(
     return [folder / f"{clip.name}.mp4" for clip in chosen]
 
 
-def is_drawn(folder: Path, clip: Clip, seed: int) -> bool:
+def is_drawn(folder: Path, clip: Rendered, seed: int) -> bool:
     """Whether the folder holds this clip, whole and with these parameters."""
     description = folder / f"{clip.name}.scene.json"
     try:
@@ -79,24 +79,20 @@ def is_drawn(folder: Path, clip: Clip, seed: int) -> bool:
     return bool(known == _fingerprint(clip, seed)) and all(file.is_file() for file in files)
 
 
-def _pictures(clip: Clip) -> Any:
+def _pictures(clip: Rendered) -> Any:
     """What clips must share to be made from the same pictures."""
     drawn = replace(clip.film, every=1, shrink=1, exposure=1.0, noise=0.0, crf=0)
     return clip.scene, drawn, clip.repetitions
 
 
-def _fingerprint(clip: Clip, seed: int) -> str:
+def _fingerprint(clip: Rendered, seed: int) -> str:
     text = json.dumps([VERSION, seed, asdict(clip)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _about(clip: Clip, seed: int) -> dict[str, Any]:
+def _about(clip: Rendered, seed: int) -> dict[str, Any]:
     about = {key: getattr(clip, key) for key in ("name", "factor", "level", "view", "camera")}
     filmed_by = about.pop("camera")
     return {
         "fingerprint": _fingerprint(clip, seed), "seed": seed, **about, "filmed_by": filmed_by
     }  # fmt: skip
-
-
-def _processes() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

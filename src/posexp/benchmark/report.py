@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from posexp.benchmark.measure import Results
+from posexp.files import save_table, whole
 from posexp.measure.metrics import quantile
-from posexp.show.figures import PALETTE, pck_curves
+from posexp.show.figures import panel, pck_curves, save, tidy
+from posexp.show.palette import PALETTE
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+if TYPE_CHECKING:  # the models would come with it, and nobody draws with them
+    from posexp.benchmark.measure import Results
 
 COLUMNS = (
     # heading, metric, format; the best value is set in bold when it is known which end is best
@@ -61,14 +63,15 @@ def write_report(results: Results, folder: Path, command: str, machine: str) -> 
     }
     for name, figure in figures.items():
         if figure is not None:
-            figure.savefig(folder / "benchmark" / f"{name}.png", dpi=110)
-    results.table.to_csv(folder / "benchmark" / "results.csv", index=False, float_format="%.6g")
+            save(figure, folder / "benchmark" / f"{name}.png")
+    save_table(results.table, folder / "benchmark" / "results.csv")
     text = "\n\n".join([
         *_introduction(results, table, command, machine), *_choices(table), *_overview(table),
         *_by_condition(table), *_breaking(table), *_speed_text(), _EPILOGUE,
     ])  # fmt: skip
     path = folder / "benchmark.md"
-    path.write_text(text + "\n", encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
     return path
 
 
@@ -194,7 +197,7 @@ def _text(value: float, form: str = "{:.1%}") -> str:
 
 
 def _conditions(table: pd.DataFrame) -> pd.DataFrame:
-    """PCK@0.1 by condition (rows, in the order of the grid) and variant (columns)."""
+    """PCK@0.1 by condition (rows, in the order of the catalogue) and variant (columns)."""
     named = table.assign(condition=[_condition(row) for _, row in table.iterrows()])
     wide = named.pivot_table(
         index="condition", columns="variant", values=_HEADLINE, aggfunc="mean", sort=False
@@ -279,13 +282,8 @@ def _curves(results: Results, table: pd.DataFrame, camera: str, title: str) -> F
 
 
 def _heatmap(table: pd.DataFrame) -> Figure:
-    from matplotlib.figure import Figure
-
     wide = _conditions(table)
-    figure = Figure(
-        figsize=(3.2 + 1.05 * len(wide.columns), 1.4 + 0.27 * len(wide)), layout="constrained"
-    )
-    axes = figure.subplots()
+    figure, axes = panel(3.2 + 1.05 * len(wide.columns), 1.4 + 0.27 * len(wide))
     mesh = axes.imshow(wide.to_numpy(), vmin=0, vmax=1, cmap="cividis", aspect="auto")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         axes.text(
@@ -300,8 +298,6 @@ def _heatmap(table: pd.DataFrame) -> Figure:
 
 
 def _speed(table: pd.DataFrame) -> Figure:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     for axes, camera in zip(figure.subplots(1, 2), ("phone", "drone"), strict=True):
         part = table[table["camera"] == camera]
@@ -317,8 +313,7 @@ def _speed(table: pd.DataFrame) -> Figure:
         axes.set_xlim(left=0)
         axes.set_ylim(0, 1)
         axes.legend(frameon=False, fontsize=9, loc="lower left")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes, "both")
         axes.set_xlabel("CPU time per frame (ms)")
         axes.set_ylabel("PCK@0.1 (share)")
         axes.set_title(camera.capitalize())

@@ -133,7 +133,8 @@ class Comparison:
     @property
     def body(self) -> list[int]:
         """Columns of the body joints; of all, when there are none."""
-        return [i for i, j in enumerate(self.joints) if j in BODY] or [*range(len(self.joints))]
+        skeleton = next(iter(self.sequences.values())).skeleton
+        return skeleton.indices(skeleton.body)
 
     def threshold(self, label: str) -> float:
         """The confidence from which a joint of this run counts as seen."""

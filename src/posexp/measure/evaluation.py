@@ -30,7 +30,6 @@ from posexp.measure.metrics import (
 )
 from posexp.measure.quality import torso_length
 from posexp.pose.sequence import Floats, PoseSequence
-from posexp.pose.skeleton import BODY
 from posexp.pose.truth import GroundTruth, align, read_truth
 
 GROUPS = frozenset({
@@ -143,8 +142,7 @@ class Evaluation:
         The twelve body joints, so that variants compare; all joints when the truth has none
         of these.
         """
-        joints = self.truth.skeleton.joints
-        return [joints.index(j) for j in BODY if j in joints] or list(range(len(joints)))
+        return self.truth.skeleton.indices(self.truth.skeleton.body)
 
     @property
     def _coco(self) -> list[int]:
@@ -158,8 +156,8 @@ class Evaluation:
         return oks(self.error[:, self._coco], sigmas, self.area)
 
     @cached_property
-    def swapped(self) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:
-        """(P joint pairs, (F, P) decidable, (F, P) swapped); see `swaps`."""
+    def swapped(self) -> tuple[list[tuple[str, str]], NDArray[np.bool_], NDArray[np.bool_]]:
+        """(P pairs of joints, (F, P) decidable, (F, P) swapped); see `swaps`."""
         return swaps(self.poses, self.truth, self.torso)
 
     def pck_curve(self) -> pd.DataFrame:
@@ -193,11 +191,8 @@ class Evaluation:
                 **self._by_visibility(chosen),
                 **{f"pck_{t:.2f}": pck(error, self.torso, t) for t in PCK_THRESHOLDS},
             }
-            part = name.partition("_")[2]
-            whole_body = name == "body"
-            row["swapped"] = int(sum(
-                swapped[:, i].sum() for i, p in enumerate(pairs) if whole_body or p == part
-            ))  # fmt: skip
+            own = [i for i, pair in enumerate(pairs) if name in (*pair, "body")]
+            row["swapped"] = int(swapped[:, own].sum())
             if world is not None:
                 row["mpjpe_root_mm"] = _mean(world[:, chosen])
             rows.append(row)
@@ -235,7 +230,9 @@ class Evaluation:
             float(swapped.sum() / decidable.sum()) if decidable.any() else np.nan
         )
         figures["swaps/frames"] = float(swapped.any(axis=1).sum())
-        figures["timing/lag_ms"] = 1000 * kinematics.lag(_body_of(self.whole), _body_of(self.truth))
+        figures["timing/lag_ms"] = 1000 * kinematics.lag(
+            self.whole.select(self.whole.skeleton.body), self.truth.select(self.truth.skeleton.body)
+        )
         figures["calibration/spearman"] = self._rank_correlation()
         return {k: float(v) for k, v in figures.items() if not np.isnan(v)}
 
@@ -392,10 +389,6 @@ def _suspicions(evaluation: Evaluation) -> list[str]:
             f"{torso:.0f} px). Is it the truth of this video, at this size?"
         ]
     return []
-
-
-def _body_of(poses: PoseSequence) -> PoseSequence:
-    return poses.select([j for j in poses.skeleton.joints if j in BODY] or poses.skeleton.joints)
 
 
 def _mean(values: Floats) -> float:

@@ -7,8 +7,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.pose.sequence import Floats, PoseSequence
+from posexp.pose.skeleton import REGIONS
 
-ANGLES = ("left_knee", "right_knee", "left_hip", "right_hip", "trunk")
+_LIMBS = {
+    "left_knee": ("left_hip", "left_knee", "left_ankle"),
+    "right_knee": ("right_hip", "right_knee", "right_ankle"),
+    "left_hip": ("left_shoulder", "left_hip", "left_knee"),
+    "right_hip": ("right_shoulder", "right_hip", "right_knee"),
+}
+"""Angles between two bones, by the joints at their ends and where they meet."""
+
+ANGLES = (*_LIMBS, "trunk")
 """Angles that every variant can give."""
 
 LONGEST_LAG = 0.5
@@ -31,11 +40,18 @@ def angles(poses: PoseSequence) -> pd.DataFrame:
         the body unless the camera looks at right angles to the movement.
     """
     columns = _limb_angles(poses, poses.image)
-    if {"left_shoulder", "right_shoulder", "left_hip", "right_hip"} <= set(poses.skeleton.joints):
-        top = (poses.joint("left_shoulder") + poses.joint("right_shoulder")) / 2
-        line = top - (poses.joint("left_hip") + poses.joint("right_hip")) / 2
+    line = trunk(poses)
+    if line is not None:
         columns["trunk"] = np.rad2deg(np.arctan2(line[:, 0], -line[:, 1]))
     return pd.DataFrame(columns)
+
+
+def trunk(poses: PoseSequence) -> NDArray[np.float32] | None:
+    """(T, 2) from mid-hip to mid-shoulder, px; None for a skeleton without these joints."""
+    if not set(REGIONS["torso"]) <= set(poses.skeleton.joints):
+        return None
+    top = (poses.joint("left_shoulder") + poses.joint("right_shoulder")) / 2
+    return top - (poses.joint("left_hip") + poses.joint("right_hip")) / 2
 
 
 def world_angles(poses: PoseSequence) -> pd.DataFrame:
@@ -98,17 +114,11 @@ def lag(poses: PoseSequence, reference: PoseSequence) -> float:
 
 def _limb_angles(poses: PoseSequence, points: Floats) -> dict[str, NDArray[np.float64]]:
     columns = {}
-    for side in ("left", "right"):
-        for name, chain in (
-            ("knee", ("hip", "knee", "ankle")),
-            ("hip", ("shoulder", "hip", "knee")),
-        ):
-            joints = [f"{side}_{joint}" for joint in chain]
-            if set(joints) <= set(poses.skeleton.joints):
-                a, b, c = (points[:, i].astype(float) for i in poses.skeleton.indices(joints))
-                columns[f"{side}_{name}"] = _between(a - b, c - b)
-    order = [name for name in ANGLES if name in columns]
-    return {name: columns[name] for name in order}
+    for name, joints in _LIMBS.items():
+        if set(joints) <= set(poses.skeleton.joints):
+            a, b, c = (points[:, i].astype(float) for i in poses.skeleton.indices(joints))
+            columns[name] = _between(a - b, c - b)
+    return columns
 
 
 def _between(first: Floats, second: Floats) -> NDArray[np.float64]:

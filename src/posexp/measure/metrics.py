@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posexp.pose.sequence import Floats, PoseSequence
-from posexp.pose.skeleton import BODY, COCO17
+from posexp.pose.skeleton import COCO17
 
 PCK_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 11))
 """Shares of the torso length."""
 
 OKS_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
-_SIGMAS = {
-    "nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072,
-    "wrist": 0.062, "hip": 0.107, "knee": 0.087, "ankle": 0.089,
-}  # fmt: skip
-OKS_SIGMAS = {joint: _SIGMAS[joint.rpartition("_")[2]] for joint in COCO17.joints}
+_SIGMAS = (
+    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107,
+    0.087, 0.087, 0.089, 0.089,
+)  # fmt: skip
+OKS_SIGMAS = dict(zip(COCO17.joints, _SIGMAS, strict=True))
 """COCO's standard deviations of human annotators, per joint."""
 
 
@@ -140,7 +140,7 @@ def procrustes(
 
 def swaps(
     poses: PoseSequence, truth: PoseSequence, torso: float
-) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[list[tuple[str, str]], NDArray[np.bool_], NDArray[np.bool_]]:
     """Find left joints in the place of right ones, frame by frame and pair by pair.
 
     A pair is decidable where both joints are known on both sides and the true ones are more than
@@ -149,24 +149,24 @@ def swaps(
 
     Returns
     -------
-    pairs : tuple of str
-        P names such as ``knee``, of the body joints (of all, when there are none).
+    pairs : list of (str, str)
+        P pairs of a left and a right joint, of the truth's body joints (of all, when there are
+        none).
     decidable, swapped : (F, P) bool arrays
         As defined above.
     """
-    joints = [j for j in truth.skeleton.joints if j in BODY] or list(truth.skeleton.joints)
-    pairs = [j[5:] for j in joints if j.startswith("left_") and f"right_{j[5:]}" in joints]
+    body = truth.skeleton.body
+    pairs = [pair for pair in truth.skeleton.symmetries if set(pair) <= set(body)]
     decidable = np.zeros((len(truth), len(pairs)), bool)
     swapped = decidable.copy()
-    for column, part in enumerate(pairs):
-        left, right = poses.joint(f"left_{part}"), poses.joint(f"right_{part}")
-        true_left, true_right = truth.joint(f"left_{part}"), truth.joint(f"right_{part}")
+    for column, pair in enumerate(pairs):
+        (left, right), (true_left, true_right) = map(poses.joint, pair), map(truth.joint, pair)
         straight = _distance(left, true_left) + _distance(right, true_right)
         crossed = _distance(left, true_right) + _distance(right, true_left)
         apart = _distance(true_left, true_right) > 0.2 * torso
         decidable[:, column] = apart & np.isfinite(straight)
         swapped[:, column] = decidable[:, column] & (crossed < 0.5 * straight)
-    return tuple(pairs), decidable, swapped
+    return pairs, decidable, swapped
 
 
 def _distance(first: Floats, second: Floats) -> NDArray[np.float64]:

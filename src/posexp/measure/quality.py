@@ -7,7 +7,9 @@ import warnings
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
 
+from posexp.measure import kinematics
 from posexp.pose.sequence import Floats, PoseSequence
 from posexp.pose.skeleton import BODY, REGIONS
 
@@ -51,11 +53,10 @@ def torso_length(poses: PoseSequence) -> float:
 
     NaN when no frame has these joints.
     """
-    if not set(REGIONS["torso"]) <= set(poses.skeleton.joints):
+    line = kinematics.trunk(poses)
+    if line is None:
         return float("nan")
-    shoulders = poses.joint("left_shoulder") + poses.joint("right_shoulder")
-    hips = poses.joint("left_hip") + poses.joint("right_hip")
-    length = _nan(np.nanmedian, np.linalg.norm(shoulders - hips, axis=-1) / 2)
+    length = _nan(np.nanmedian, np.linalg.norm(line, axis=-1))
     return length or float("nan")  # joints that coincide have none that one could divide by
 
 
@@ -87,8 +88,7 @@ def jitter_of_body(poses: PoseSequence) -> tuple[float, float]:
     Of all positions that were returned: a joint that never was neither adds nor takes. NaN where
     it cannot be told.
     """
-    joints = [joint for joint in BODY if joint in poses.skeleton.joints]
-    energy, freedom = _residuals(poses.select(joints or poses.skeleton.joints))
+    energy, freedom = _residuals(poses.select(poses.skeleton.body))
     known = np.isfinite(freedom)
     if not known.any():
         return float("nan"), float("nan")
@@ -216,8 +216,6 @@ def _above_cutoff(time: Floats, signals: Floats) -> Floats:
     Green and Silverman, Nonparametric Regression and Generalized Linear Models, 1994, sec. 2.3:
     y - spline = weight Q (R + weight Q'Q)^-1 Q'y, with Q taking second divided differences.
     """
-    from scipy.linalg import solveh_banded
-
     step = np.diff(time)
     weight = 1 / (np.median(step) * (2 * np.pi * CUTOFF) ** 4)
     before, after = 1 / step[:-1], 1 / step[1:]

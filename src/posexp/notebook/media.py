@@ -8,15 +8,17 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from jupyter_core.paths import jupyter_runtime_dir
 
 from posexp.errors import VideoError
 from posexp.files import PART, whole
 from posexp.video.frame import even
 from posexp.video.source import VideoSource
+from posexp.video.writer import Encoding, VideoWriter
 
 FOLDER = Path("mlruns") / "media"
 """Under the notebook's folder: links to videos, and copies that browsers can play.
@@ -27,6 +29,8 @@ has a note of its video beside it, and goes when that has gone.
 
 _LINES = 720
 _NOTE = ".source"
+# For steps back as well as on; nothing else runs beside it.
+_STEPPED = Encoding(crf=23, preset="veryfast", b_frames=False)
 _PLAYABLE = {"h264": (".mp4", ".m4v", ".mov"), "vp9": (".webm",), "vp8": (".webm",)}
 
 
@@ -105,8 +109,6 @@ def _is_hidden(path: Path, root: Path) -> bool:
 
 def _server() -> dict[str, Any]:
     """What the Jupyter server that started this kernel has written down of itself."""
-    from jupyter_core.paths import jupyter_runtime_dir
-
     folder = Path(jupyter_runtime_dir())
     for kind in ("jpserver", "nbserver"):
         file = folder / f"{kind}-{os.environ.get('JPY_PARENT_PID', '')}.json"
@@ -158,31 +160,12 @@ def _linked(video: Path, root: Path) -> Path:
 
 def _proxy(source: VideoSource, root: Path) -> Path:
     """H.264 with a key frame every 15 frames, for quick steps; the times are the source's."""
-    import av
-
     target = _place(source.path, root, f"-{_LINES}.mp4")
-    if target.exists():
-        return target
-    lines = even(min(_LINES, source.info.height))
-    tick = Fraction(1, 90_000)
-    stream: Any = None
-    with (
-        whole(target) as part,
-        av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container,
-    ):
-        for frame in source.frames():
-            picture = frame.resized(lines)
-            if stream is None:
-                rate = Fraction(source.info.fps or 25).limit_denominator(1001)
-                options = {"crf": "23", "preset": "veryfast", "g": "15", "bf": "0"}
-                stream = container.add_stream("libx264", rate=rate, options=options)
-                stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.codec_context.time_base = tick
-            image = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            image.pts, image.time_base = round(frame.time / tick), tick
-            container.mux(stream.encode(image))
-        container.mux(stream.encode(None))
+    if not target.exists():
+        lines = even(min(_LINES, source.info.height))
+        with VideoWriter(target, source.info.fps, _STEPPED) as writer:
+            for frame in source.frames():
+                writer.write(frame.resized(lines), frame.time)
     return target
 
 

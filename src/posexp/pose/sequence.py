@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from posexp.errors import TableError
@@ -252,13 +254,13 @@ class PoseSequence:
             if absent and (name in ("image", "confidence") or len(absent) < len(columns)):
                 raise TableError(subject, f"columns are missing: {', '.join(absent)}")
             if not absent:
-                values = _numbers(subject, table, columns) * scale
+                values = numbers(subject, table[columns]) * scale
                 arrays.setdefault(name, []).append(values)
         stacked = {n: v[0] if len(v) == 1 else np.stack(v, axis=-1) for n, v in arrays.items()}
         return cls(
             skeleton=skeleton, width=width, height=height,
-            frame=_numbers(subject, table, ["frame"])[:, 0],  # type: ignore[arg-type]
-            time=_numbers(subject, table, ["time"])[:, 0],
+            frame=numbers(subject, table[["frame"]])[:, 0],  # type: ignore[arg-type]
+            time=numbers(subject, table[["time"]])[:, 0],
             **stacked, **about,
         )  # fmt: skip
 
@@ -272,9 +274,6 @@ class PoseSequence:
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the keypoint table as Parquet, with size, skeleton, model and source inside."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         about = {
             "version": 1,
             "skeleton": self.skeleton.name,
@@ -337,17 +336,15 @@ def _columns(width: int, height: int) -> tuple[tuple[str, str, int | None, float
     )  # fmt: skip
 
 
-def _numbers(subject: str, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
+def numbers(subject: str, table: pd.DataFrame) -> NDArray[np.float64]:
+    """The cells of a table; TableError when one is no number."""
     try:
-        return table[columns].to_numpy(dtype=np.float64)
+        return table.to_numpy(dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise TableError(subject, f"expected numbers in {columns[0]}, got {error}") from error
+        raise TableError(subject, f"expected numbers in {table.columns[0]}, got {error}") from error
 
 
 def _read_parquet(path: Path) -> PoseSequence:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[_METADATA_KEY])

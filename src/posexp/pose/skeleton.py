@@ -1,4 +1,4 @@
-"""Skeletons: which joints a model sees, in which order, and which of them are connected."""
+"""Skeletons: which joints a model sees, in which order, which are connected, which are twins."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BODY = tuple(
-    f"{side}_{joint}"
-    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
-)
+BODY_PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+"""What the body joints are of, on either side."""
+
+
+def _both(*parts: str) -> tuple[tuple[str, str], ...]:
+    """The left and the right joint of each part, by the names of our own skeletons."""
+    return tuple((f"left_{part}", f"right_{part}") for part in parts)
+
+
+BODY = tuple(joint for pair in _both(*BODY_PARTS) for joint in pair)
 """The twelve joints that every variant sees and the clinic uses."""
 
 REGIONS = {
@@ -50,31 +55,32 @@ class Skeleton:
     edges : tuple of (str, str)
         Pairs of joints that are drawn connected.
     symmetries : tuple of (str, str), optional
-        Pairs of a left joint and the right one that mirrors it; by default those whose names
-        begin with ``left_`` and ``right_`` and are else the same.
+        Pairs of a left joint and the right one that mirrors it. Joints of no pair have no side:
+        they are drawn in the colour of the middle, and are never swapped.
 
     Raises
     ------
     ValueError
-        For duplicate joints, or a pair with a joint that is not there.
+        For duplicate joints, a pair with a joint that is not there, or a joint with two twins.
     """
 
     name: str
     joints: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
-    symmetries: tuple[tuple[str, str], ...] = None  # type: ignore[assignment]  # never once made
+    symmetries: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.joints)) != len(self.joints):
             raise ValueError(f"skeleton {self.name}: duplicate joints")
-        if self.symmetries is None:
-            object.__setattr__(self, "symmetries", _by_name(self.joints))
         for kind in ("edges", "symmetries"):
             unknown = {joint for pair in getattr(self, kind) for joint in pair} - set(self.joints)
             if unknown:
                 raise ValueError(
                     f"skeleton {self.name}: {kind} name unknown joints {sorted(unknown)}"
                 )
+        paired = [joint for pair in self.symmetries for joint in pair]
+        if len(set(paired)) != len(paired):
+            raise ValueError(f"skeleton {self.name}: symmetries name a joint in two pairs")
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -86,6 +92,18 @@ class Skeleton:
     def indices(self, joints: Iterable[str]) -> list[int]:
         """Positions of several joints, in the order they are asked for."""
         return [self.index(joint) for joint in joints]
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """The joints of `BODY` that it has; all of its joints, when it has none of these."""
+        return tuple(joint for joint in BODY if joint in self.joints) or self.joints
+
+    def side(self, joint: str) -> str:
+        """``left`` or ``right`` for a joint of a pair, empty for others."""
+        for left, right in self.symmetries:
+            if joint in (left, right):
+                return "left" if joint == left else "right"
+        return ""
 
     def subset(self, joints: Iterable[str]) -> Skeleton:
         """The same convention with `joints` only, in the order of `joints`."""
@@ -133,11 +151,6 @@ class Skeleton:
         return cls(name, tuple(joints), *pairs)
 
 
-def _by_name(joints: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    pairs = ((joint, f"right_{joint[5:]}") for joint in joints if joint.startswith("left_"))
-    return tuple(pair for pair in pairs if pair[1] in joints)
-
-
 def common_joints(first: Skeleton, second: Skeleton) -> tuple[str, ...]:
     """Joints that both skeletons have, in the order of the first."""
     return tuple(joint for joint in first.joints if joint in second.joints)
@@ -153,6 +166,7 @@ COCO17 = Skeleton(
         ("right_eye", "right_ear"),
         *_BODY_EDGES,
     ),
+    _both("eye", "ear", *BODY_PARTS),
 )
 """The 17 COCO keypoints, as MoveNet returns them."""
 
@@ -188,6 +202,11 @@ BLAZEPOSE33 = Skeleton(
         ),
         ("nose", "left_eye_inner"),
         ("nose", "right_eye_inner"),
+    ),
+    _both(
+        *("eye_inner", "eye", "eye_outer", "ear", "mouth"),
+        *BODY_PARTS,
+        *("pinky", "index", "thumb", "heel", "foot_index"),
     ),
 )
 """The 33 landmarks of BlazePose under ML Kit's names."""

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.errors import TableError
-from posexp.pose.sequence import PoseSequence
+from posexp.pose.sequence import PoseSequence, numbers
 from posexp.pose.skeleton import BLAZEPOSE33, COCO17, common_joints
 
 _BOX_SHARE = 0.53  # of a box that a person fills; as in CrowdPose and xtcocotools
@@ -223,9 +223,9 @@ def _read_wide(path: Path, table: pd.DataFrame, width: int, height: int) -> Grou
     if missing or not names:
         what = f"columns are missing: {', '.join(missing)}" if names else "got no such columns"
         raise TableError(path.name, f"expected {{joint}}_x and {{joint}}_y in px; {what}")
-    pairs = [_numbers(path.name, table[[f"{n}_x", f"{n}_y"]]) for n in names]
+    pairs = [numbers(path.name, table[[f"{n}_x", f"{n}_y"]]) for n in names]
     frames = table["frame"] if "frame" in table else np.arange(len(table))
-    times = _numbers(path.name, table[["time"]])[:, 0] if "time" in table else None
+    times = numbers(path.name, table[["time"]])[:, 0] if "time" in table else None
     return _assemble(path, names, np.stack(pairs, axis=1), frames, width, height, times=times)
 
 
@@ -255,7 +255,7 @@ def _read_deeplabcut(path: Path, width: int, height: int) -> GroundTruth:
         raise TableError(path.name, f"columns are missing: {', '.join(missing)}")
     order = [place[n, axis] for n in names for axis in "xy"]
     cells = pd.DataFrame([[line[c] or "nan" for c in order] for line in body], columns=order)
-    image = _numbers(path.name, cells).reshape(len(body), len(names), 2)
+    image = numbers(path.name, cells).reshape(len(body), len(names), 2)
     # One index column of numbers or paths; newer files split the path over three.
     labels = [line[columns[0] - 1] for line in body]
     return _assemble(path, names, image, _frames_of(labels), width, height)
@@ -387,17 +387,10 @@ def _other_size(subject: str, got: str, width: int, height: int) -> TableError:
 def _frames_of(labels: Sequence[str]) -> list[int]:
     """Frame numbers of ``12``, ``12.0`` or ``img0012.png``; positions where these are none."""
     stems = [Path(label.replace("\\", "/")).name for label in labels]
-    numbers = [re.search(r"(\d+)(?:\.\w*)?$", stem) for stem in stems]
-    if not all(numbers):
+    found = [re.search(r"(\d+)(?:\.\w*)?$", stem) for stem in stems]
+    if not all(found):
         return list(range(len(labels)))
-    return [int(number[1]) for number in numbers if number]
-
-
-def _numbers(subject: str, table: pd.DataFrame) -> NDArray[np.float64]:
-    try:
-        return table.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TableError(subject, f"expected numbers in {table.columns[0]}, got {error}") from error
+    return [int(number[1]) for number in found if number]
 
 
 def _box_area(person: PoseSequence) -> NDArray[np.float64]:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from posexp.errors import Refused, TrackingError, printable
+from posexp.errors import Refused, TrackingError, printable, writing_failed
 from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
-from posexp.video.writer import writing_failed
 
 log = logging.getLogger("posexp")
 

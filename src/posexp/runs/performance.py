@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from posexp.errors import PosexpError, Refused, TrackingError, printable
+from posexp.errors import PosexpError, Refused, TrackingError, printable, writing_failed
 from posexp.measure import quality
 from posexp.models.model import Estimator
 from posexp.pose.sequence import PoseSequence
@@ -23,7 +23,6 @@ from posexp.store.journal import FILE, Journal
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
 from posexp.video.source import VideoSource
-from posexp.video.writer import writing_failed
 
 log = logging.getLogger("posexp")
 

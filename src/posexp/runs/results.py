@@ -20,7 +20,8 @@ from posexp.pose.truth import GroundTruth
 from posexp.runs import evaluated
 from posexp.show import figures
 from posexp.show.evaluation_report import write_evaluation
-from posexp.show.pictures import KeyFrames, WorstFrames, save_picture
+from posexp.show.picture_files import save_picture
+from posexp.show.pictures import KeyFrames, WorstFrames
 from posexp.store import shown
 from posexp.store.record import RunRecord
 

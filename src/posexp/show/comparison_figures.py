@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from posexp.measure.comparison import AGREEMENT, Comparison
 from posexp.measure.kinematics import ANGLES
-from posexp.show.figures import PALETTE, as_written, tidy
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from posexp.show.figures import as_written, over_thresholds, panel, tidy
+from posexp.show.palette import PALETTE, colors
 
 _ALTMAN = ("left_knee", "left_hip", "trunk")
 _POINTS = 1500  # of a scatter; more would only be ink
 
 
-def colors(comparison: Comparison) -> dict[str, str]:
-    """The colour of each run, the same in every figure, the player and the report."""
-    return {label: PALETTE[i % len(PALETTE)] for i, label in enumerate(comparison.labels)}
-
-
 @as_written
 def agreement(comparison: Comparison) -> Figure:
     """Share of body joints that two runs put within a threshold of each other."""
-    figure, axes = _figure(7.5, 4.6)
+    figure, axes = panel(7.5, 4.6)
     for index, (pair, part) in enumerate(_by_pair(comparison.agreement_curve())):
         axes.plot(
             part["threshold"], part["agree"], "o-", markersize=3.5,
             color=PALETTE[index % len(PALETTE)], label=pair,
         )  # fmt: skip
-    axes.set_ylim(0, 1.02)
-    axes.set_xlim(left=0)
-    axes.set_xlabel("threshold (share of the torso length)")
-    axes.set_ylabel("joints that agree (share)")
-    axes.legend(frameon=False, loc="lower right")
-    tidy(axes, "both")
+    over_thresholds(axes, "joints that agree (share)")
     return figure
 
 
@@ -46,7 +35,7 @@ def distance_by_joint(comparison: Comparison) -> Figure:
     table = comparison.pairwise()
     joints = list(comparison.joints)
     pairs = list(_by_pair(table))
-    figure, axes = _figure(9, 1.2 + len(joints) * max(0.24, 0.16 * len(pairs)))
+    figure, axes = panel(9, 1.2 + len(joints) * max(0.24, 0.16 * len(pairs)))
     height = 0.8 / len(pairs)
     for index, (pair, part) in enumerate(pairs):
         part = part.set_index("joint").loc[joints]
@@ -65,8 +54,6 @@ def distance_by_joint(comparison: Comparison) -> Figure:
 @as_written
 def bland_altman(comparison: Comparison, first: str, second: str) -> Figure:
     """Difference against mean of knee, hip and trunk angle, with bias and limits of agreement."""
-    from matplotlib.figure import Figure
-
     table = comparison.bland_altman().set_index(["first", "second", "quantity"])
     angles = comparison.angles().set_index("run")
     figure = Figure(figsize=(11, 3.8), layout="constrained")
@@ -96,8 +83,6 @@ def bland_altman(comparison: Comparison, first: str, second: str) -> Figure:
 @as_written
 def angles_over_time(comparison: Comparison) -> Figure:
     """Knee, hip and trunk angles of every run over time."""
-    from matplotlib.figure import Figure
-
     table, own = comparison.angles(), colors(comparison)
     names = [name for name in ANGLES if name in table]
     figure = Figure(figsize=(11, 1.2 + 1.7 * max(1, len(names))), layout="constrained")
@@ -115,7 +100,7 @@ def angles_over_time(comparison: Comparison) -> Figure:
 @as_written
 def disagreement(comparison: Comparison) -> Figure:
     """Distance between the two runs furthest apart over time; marks where they disagree most."""
-    figure, axes = _figure(11, 3.2)
+    figure, axes = panel(11, 3.2)
     values = 100 * comparison.disagreement
     axes.plot(comparison.time, values, color="#333333", linewidth=1.2)
     axes.axhline(100 * AGREEMENT, color=PALETTE[2], linestyle="--", linewidth=1)
@@ -131,8 +116,6 @@ def disagreement(comparison: Comparison) -> Figure:
 @as_written
 def confidence(comparison: Comparison) -> Figure:
     """Confidence of each joint, a panel per run; the panels do not compare with each other."""
-    from matplotlib.figure import Figure
-
     joints, own = comparison.joints, colors(comparison)
     count = len(comparison.labels)
     figure = Figure(figsize=(2.2 + 3.0 * count, 1.6 + 0.24 * len(joints)), layout="constrained")
@@ -154,13 +137,6 @@ def confidence(comparison: Comparison) -> Figure:
     figure.suptitle("Confidence: look at each run by itself, it means something else in each model",
                     fontsize=10)  # fmt: skip
     return figure
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
 
 
 def _by_pair(table: Any) -> Any:

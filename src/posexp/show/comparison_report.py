@@ -6,19 +6,21 @@ import base64
 import html
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from posexp.files import save_table, whole
 from posexp.measure.comparison import Comparison
-from posexp.show import comparison_figures as figures
+from posexp.show import comparison_figures as draw
+from posexp.show.figures import save
+from posexp.show.palette import colors
+from posexp.show.picture_files import encoded, save_picture
 from posexp.show.pictures import person_picture, sheet
 from posexp.video.frame import Image
 from posexp.video.source import VideoSource
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -67,7 +69,7 @@ def disagreement_pictures(comparison: Comparison, video: Path) -> list[tuple[int
     """(frame, picture) of where the runs disagree most, worst first: one more pass of the video."""
     rows = [int(row) for row in comparison.worst_frames()]
     wanted = {int(comparison.frame[row]): row for row in rows}
-    colors = {k: _rgb(color) for k, color in figures.colors(comparison).items()}
+    shades = {k: _rgb(color) for k, color in colors(comparison).items()}
     found = {}
     for frame in VideoSource(video, 0.0, None).frames():
         row = wanted.get(frame.index)
@@ -78,7 +80,7 @@ def disagreement_pictures(comparison: Comparison, video: Path) -> list[tuple[int
         if not np.isfinite(focus).any():
             continue
         skeletons = [
-            (comparison.sequences[label].skeleton, image, colors[label])
+            (comparison.sequences[label].skeleton, image, shades[label])
             for label, image in poses.items()
         ]
         caption = f"frame {frame.index}  {frame.time:.2f} s  "
@@ -108,21 +110,19 @@ def write_comparison(
     pictures : list of (frame, image)
         As `disagreement_pictures` gives them; may be empty.
     """
-    import imageio.v3 as iio
-
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     tables = _tables(comparison)
     for name, table in tables.items():
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False, float_format="%.6g")
+        save_table(table, folder / "tables" / f"{name}.csv")
     drawn = _figures(comparison)
     for name, figure in drawn.items():
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=110)
+        save(figure, folder / "figures" / f"{name}.png")
     if pictures:
-        images = sheet([image for _, image in pictures])
-        iio.imwrite(folder / "figures" / "worst_frames.png", images)
+        save_picture(sheet([image for _, image in pictures]), folder / "figures/worst_frames.png")
     path = folder / "comparison.html"
-    path.write_text(_page(comparison, title, tables, drawn, pictures), encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(_page(comparison, title, tables, drawn, pictures), encoding="utf-8")
     return path
 
 
@@ -140,14 +140,14 @@ def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
 
 def _figures(comparison: Comparison) -> dict[str, Figure]:
     drawn = {
-        "disagreement": figures.disagreement(comparison),
-        "angles": figures.angles_over_time(comparison),
-        "agreement": figures.agreement(comparison),
-        "distance_by_joint": figures.distance_by_joint(comparison),
+        "disagreement": draw.disagreement(comparison),
+        "angles": draw.angles_over_time(comparison),
+        "agreement": draw.agreement(comparison),
+        "distance_by_joint": draw.distance_by_joint(comparison),
     }
     for index, (first, second) in enumerate(comparison.pairs()):
-        drawn[f"bland_altman_{index + 1}"] = figures.bland_altman(comparison, first, second)
-    drawn["confidence"] = figures.confidence(comparison)
+        drawn[f"bland_altman_{index + 1}"] = draw.bland_altman(comparison, first, second)
+    drawn["confidence"] = draw.confidence(comparison)
     return drawn
 
 
@@ -160,7 +160,7 @@ def _page(
 ) -> str:
     chips = "&emsp;".join(
         f'<span><span class="chip" style="background:{color}"></span>{html.escape(label)}</span>'
-        for label, color in figures.colors(comparison).items()
+        for label, color in colors(comparison).items()
     )
     body = tables["pairwise"][tables["pairwise"]["joint"] == "body"].drop(columns="joint")
     runs = tables["runs"].drop(columns="model")
@@ -217,9 +217,7 @@ def _picture(figure: Figure) -> str:
 
 
 def _image(image: Image) -> str:
-    import imageio.v3 as iio
-
-    return _tag(iio.imwrite("<bytes>", image, extension=".jpg", quality=85), "jpeg")
+    return _tag(encoded(image, ".jpg", quality=85), "jpeg")
 
 
 def _tag(data: bytes, kind: str = "png") -> str:

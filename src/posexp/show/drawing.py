@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import colorsys
 from collections import defaultdict, deque
+from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 
 from posexp.pose.sequence import Floats
-from posexp.pose.skeleton import BODY, Skeleton
+from posexp.pose.skeleton import BODY, REGIONS, Skeleton
 from posexp.video.frame import Image
 
 # Okabe and Ito's blue, orange and yellow, lightened for video: apart for the colour-blind too.
 LEFT, RIGHT, MIDDLE = (77, 182, 255), (255, 159, 28), (240, 228, 150)
-_DARK, _WHITE = (20, 20, 24), (255, 255, 255)
+DARK, WHITE = (20, 20, 24), (255, 255, 255)
 Color = tuple[int, int, int]
+_SIDES: dict[str, Color] = {"left": LEFT, "right": RIGHT, "": MIDDLE}
 _SUBPIXEL = 4  # bits: OpenCV draws at 1/16 px
+
+# Face and fingers are drawn finer, or they would cover what is seen.
+_LARGE = {*BODY, "left_heel", "right_heel", "left_foot_index", "right_foot_index"}
+_TRAILED = {"left_wrist", "right_wrist", "left_hip", "right_hip", *REGIONS["legs"]}
 
 
 def draw_skeleton(
@@ -40,10 +47,8 @@ def draw_skeleton(
     color : (r, g, b), optional
         In place of the sides' colours.
     """
-    import cv2
-
     unit = max(1.0, min(image.shape[:2]) / 240)
-    places = _fixed(points)
+    places, shades = _fixed(points), _shades(skeleton)
     sure = confidence >= threshold
     seen = np.isfinite(points).all(axis=1)
     edges = [(skeleton.index(a), skeleton.index(b)) for a, b in skeleton.edges]
@@ -56,16 +61,16 @@ def draw_skeleton(
         # What has one colour and width is drawn at once; a dot is a line of no length.
         outlines, lines, rims, fills = (defaultdict(list) for _ in range(4))
         for a, b in chosen:
-            names = skeleton.joints[a], skeleton.joints[b]
-            width = unit * (0.4 if any(map(_is_detail, names)) else 1.0)
+            width = unit * (1.0 if {skeleton.joints[a], skeleton.joints[b]} <= _LARGE else 0.4)
             line = places[[a, b]]
-            outlines[_DARK, 2.9 * width].append(line)
-            lines[color or _edge_color(*names), 1.6 * width].append(line)
+            shade = shades[a] if shades[a] == shades[b] else MIDDLE
+            outlines[DARK, 2.9 * width].append(line)
+            lines[color or shade, 1.6 * width].append(line)
         for joint in dots:
-            name, line = skeleton.joints[joint], places[[joint, joint]]
-            diameter = 2 * unit * (0.8 if _is_detail(name) else 2.2)
-            rims[_DARK, 1.3 * diameter].append(line)
-            fills[color or _color(name), diameter].append(line)
+            line = places[[joint, joint]]
+            diameter = 2 * unit * (2.2 if skeleton.joints[joint] in _LARGE else 0.8)
+            rims[DARK, 1.3 * diameter].append(line)
+            fills[color or shades[joint], diameter].append(line)
         for layer in (outlines, lines, rims, fills):
             for (shade, width), strokes in layer.items():
                 cv2.polylines(
@@ -77,8 +82,6 @@ def draw_skeleton(
 
 def draw_caption(image: Image, text: str) -> None:
     """Write one line on a dark strip along the lower border, in place."""
-    import cv2
-
     font = cv2.FONT_HERSHEY_SIMPLEX
     (width, _), _ = cv2.getTextSize(text, font, 1.0, 1)
     # As wide as a portrait allows, and no larger than looks right on a landscape.
@@ -92,15 +95,22 @@ def draw_caption(image: Image, text: str) -> None:
     )  # fmt: skip
 
 
-def _draw_trail(image: Image, skeleton: Skeleton, trail: deque[Floats]) -> None:
-    import cv2
+def draw_trail(image: Image, skeleton: Skeleton, trail: deque[Floats]) -> None:
+    """Draw where wrists, hips, knees and ankles were, in place.
 
-    points = np.stack(trail)
+    Parameters
+    ----------
+    image : (h, w, 3) uint8 array
+        RGB.
+    trail : deque of (J, 2) arrays
+        x, y in px of `image`, the oldest first.
+    """
+    points, shades = np.stack(trail), _shades(skeleton)
     layer = image.copy()
     for joint, name in enumerate(skeleton.joints):
-        if name not in BODY or name.endswith(("shoulder", "elbow")):
+        if name not in _TRAILED:
             continue
-        color = tuple(round(255 * c) for c in _pale(_color(name)))
+        color = tuple(round(255 * c) for c in _pale(shades[joint]))
         for first, second in zip(points[:-1, joint], points[1:, joint], strict=True):
             if np.isfinite(first).all() and np.isfinite(second).all():
                 cv2.line(
@@ -110,24 +120,15 @@ def _draw_trail(image: Image, skeleton: Skeleton, trail: deque[Floats]) -> None:
     cv2.addWeighted(layer, 0.65, image, 0.35, 0, image)
 
 
-def _pale(color: tuple[int, int, int]) -> tuple[float, float, float]:
+def _pale(color: Color) -> tuple[float, float, float]:
     hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in color))
     return colorsys.hls_to_rgb(hue, 0.5 + lightness / 2, saturation)
 
 
-def _color(joint: str) -> tuple[int, int, int]:
-    if joint.startswith("left_"):
-        return LEFT
-    return RIGHT if joint.startswith("right_") else MIDDLE
-
-
-def _edge_color(first: str, second: str) -> tuple[int, int, int]:
-    return _color(first) if _color(first) == _color(second) else MIDDLE
-
-
-def _is_detail(joint: str) -> bool:
-    """Face and fingers: drawn finer, or they would cover what is seen."""
-    return joint not in BODY and not joint.endswith(("heel", "foot_index"))
+@lru_cache(maxsize=8)
+def _shades(skeleton: Skeleton) -> list[Color]:
+    """The colour of each joint, by its side."""
+    return [_SIDES[skeleton.side(joint)] for joint in skeleton.joints]
 
 
 def _fixed(points: Floats) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posexp.files import whole
+from posexp.files import save_table
 from posexp.measure.evaluation import Evaluation
 from posexp.show import figures
-from posexp.show.pictures import WorstFrames, save_picture
+from posexp.show.picture_files import save_picture
+from posexp.show.pictures import WorstFrames
 
 SUMMARY = (
     ("error, mean", "error/mean_px", "{:.2f} px"),
@@ -39,8 +40,7 @@ def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: 
         ("pck", evaluation.pck_curve()),
         ("calibration", evaluation.calibration()),
     ):
-        with whole(folder / "evaluation" / f"{name}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
+        save_table(table, folder / "evaluation" / f"{name}.csv")
     model = evaluation.poses.model
     for name, figure in (
         ("error_by_joint", figures.error_by_joint(evaluation)),

@@ -5,22 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from posexp.files import whole
 from posexp.measure.evaluation import Evaluation
 from posexp.pose.sequence import PoseSequence
-from posexp.pose.skeleton import BODY, REGIONS
+from posexp.pose.skeleton import BODY_PARTS, REGIONS
+from posexp.show.palette import PALETTE, SIDES
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's colours: apart for the colour-blind too.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a800")
 _STYLES = ("-", "--", "-.", ":")
 
 Draw = TypeVar("Draw", bound=Callable[..., Any])
@@ -31,8 +29,6 @@ def as_written(draw: Draw) -> Draw:
 
     @functools.wraps(draw)
     def drawn(*values: Any, **named: Any) -> Figure:
-        from matplotlib.text import Text
-
         figure: Figure = draw(*values, **named)
         for text in figure.findobj(Text):
             text.set_parse_math(False)
@@ -41,17 +37,11 @@ def as_written(draw: Draw) -> Draw:
     return drawn  # type: ignore[return-value]
 
 
-_TITLES = {name.split("_")[1]: name.split("_")[1].capitalize() for name in BODY}
-
-
 @as_written
 def confidence_heatmap(poses: PoseSequence) -> Figure:
     """Joints by time, the confidence as colour (0..1)."""
-    from matplotlib.figure import Figure
-
     joints = poses.skeleton.joints
-    figure = Figure(figsize=(10, 1.2 + 0.22 * len(joints)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(10, 1.2 + 0.22 * len(joints))
     # Cell borders half-way between presentation times, so that gaps and stretches show.
     edges = _edges(poses.time)
     mesh = axes.pcolormesh(
@@ -68,13 +58,11 @@ def confidence_heatmap(poses: PoseSequence) -> Figure:
 @as_written
 def trajectories(poses: PoseSequence, threshold: float) -> Figure:
     """X and y (px) of the body joints over time; dotted below the confidence threshold."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 11), layout="constrained")
-    grid = figure.subplots(len(_TITLES), 2, sharex=True)
-    for row, (part, title) in enumerate(_TITLES.items()):
-        for side, color in (("left", "#0072b2"), ("right", "#d55e00")):
-            index = poses.skeleton.index(f"{side}_{part}")
+    grid = figure.subplots(len(BODY_PARTS), 2, sharex=True)
+    for row, part in enumerate(BODY_PARTS):
+        for side in ("left", "right"):
+            index, color = poses.skeleton.index(f"{side}_{part}"), SIDES[side]
             sure = poses.confidence[:, index] >= threshold
             for column, axes in enumerate(grid[row]):
                 values = poses.image[:, index, column]
@@ -84,9 +72,8 @@ def trajectories(poses: PoseSequence, threshold: float) -> Figure:
                     label=side,
                 )  # fmt: skip
         for column, axis in enumerate("xy"):
-            grid[row, column].set_ylabel(f"{title} {axis} (px)")
-            grid[row, column].grid(alpha=0.25)
-            grid[row, column].spines[["top", "right"]].set_visible(False)
+            grid[row, column].set_ylabel(f"{part.capitalize()} {axis} (px)")
+            tidy(grid[row, column], "both")
         grid[row, 1].invert_yaxis()  # y grows downwards in an image
     for axes in grid[-1]:
         axes.set_xlabel("time (s)")
@@ -99,18 +86,15 @@ def trajectories(poses: PoseSequence, threshold: float) -> Figure:
 @as_written
 def error_by_joint(evaluation: Evaluation) -> Figure:
     """A box per joint: distance to the truth, px; whiskers from the 5th to the 95th percentile."""
-    from matplotlib.figure import Figure
-
     joints = evaluation.truth.skeleton.joints
-    figure = Figure(figsize=(9, 1.4 + 0.26 * len(joints)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(9, 1.4 + 0.26 * len(joints))
     errors = [column[np.isfinite(column)] for column in evaluation.error.T]
     boxes = axes.boxplot(
         errors, vert=False, whis=(5, 95), showfliers=False, patch_artist=True, widths=0.65,
         medianprops={"color": "black"},
     )  # fmt: skip
     for joint, box in zip(joints, boxes["boxes"], strict=True):
-        box.set_facecolor(_side_color(joint))
+        box.set_facecolor(SIDES[evaluation.whole.skeleton.side(joint)])
         box.set_alpha(0.55)
     missing = evaluation.missing.sum(axis=0)
     names = [
@@ -136,21 +120,13 @@ def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     curves : mapping of str to DataFrame
         As `Evaluation.pck_curve` returns them.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(7.5, 5)
     for index, (label, curve) in enumerate(curves.items()):
         axes.plot(
             curve["threshold"], curve["pck"], _STYLES[index // len(PALETTE) % len(_STYLES)],
             color=PALETTE[index % len(PALETTE)], marker="o", markersize=3.5, label=label,
         )  # fmt: skip
-    axes.set_ylim(0, 1.02)
-    axes.set_xlim(left=0)
-    axes.set_xlabel("threshold (share of the torso length)")
-    axes.set_ylabel("correct keypoints (share)")
-    axes.legend(frameon=False, loc="lower right")
-    tidy(axes, "both")
+    over_thresholds(axes, "correct keypoints (share)")
     axes.set_title(title)
     return figure
 
@@ -158,10 +134,7 @@ def pck_curves(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
 @as_written
 def error_over_time(evaluation: Evaluation) -> Figure:
     """Mean error of arms, torso and legs in each frame, px; a mark where joints are missing."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(11, 4.2)
     time, names = evaluation.truth.time, evaluation.truth.skeleton.joints
     for color, (region, joints) in zip(PALETTE, REGIONS.items(), strict=False):
         columns = [names.index(joint) for joint in joints if joint in names]
@@ -187,11 +160,8 @@ def error_over_time(evaluation: Evaluation) -> Figure:
 @as_written
 def calibration_curve(evaluation: Evaluation) -> Figure:
     """Mean error and share of correct keypoints against the confidence, in ten equal bins."""
-    from matplotlib.figure import Figure
-
     bins = evaluation.calibration()
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(7.5, 4.6)
     axes.plot(bins["confidence"], bins["error_px"], "o-", color=PALETTE[0])
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{evaluation.poses.confidence_meaning or 'confidence'} (mean of the bin)")
@@ -212,10 +182,20 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(part, format=path.suffix[1:], dpi=110)
 
 
-def _side_color(joint: str) -> str:
-    if joint.startswith("left_"):
-        return PALETTE[0]
-    return PALETTE[1] if joint.startswith("right_") else "#777777"
+def panel(width: float, height: float) -> tuple[Figure, Any]:
+    """A figure of so many inches, and its only axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def over_thresholds(axes: Any, shares: str) -> None:
+    """Axes of `shares` of joints against a threshold in torso lengths, with the legend."""
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("threshold (share of the torso length)")
+    axes.set_ylabel(shares)
+    axes.legend(frameon=False, loc="lower right")
+    tidy(axes, "both")
 
 
 def _torso_axis(axes: Any, torso: float, vertical: bool = False) -> None:

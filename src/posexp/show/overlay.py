@@ -10,7 +10,7 @@ import numpy as np
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import _draw_trail, draw_caption, draw_skeleton
+from posexp.show.drawing import draw_caption, draw_skeleton, draw_trail
 from posexp.video.frame import Frame, Image, even
 from posexp.video.writer import VideoWriter
 
@@ -73,7 +73,7 @@ def overlay_frame(
     points = pose.image * scale
     if trail is not None and (trail.maxlen or 0) > 1:
         trail.append(points)
-        _draw_trail(image, skeleton, trail)
+        draw_trail(image, skeleton, trail)
     draw_skeleton(image, skeleton, points, pose.confidence, settings.confidence_threshold)
     body = pose.confidence[skeleton.indices(BODY)].mean()
     draw_caption(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posexp.files import whole
 from posexp.pose.sequence import Floats, FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, Skeleton, common_joints
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import _WHITE, Color, draw_caption, draw_skeleton
+from posexp.show.drawing import WHITE, Color, draw_caption, draw_skeleton
 from posexp.show.overlay import overlay_frame
 from posexp.video.frame import Frame, Image, even
 
@@ -105,7 +104,7 @@ class WorstFrames:
         far = "missing" if np.isinf(error) else f"error {error:.0f} px"
         return person_picture(
             frame, truth,
-            [(self._truth.skeleton, truth, _WHITE), (self._skeleton, pose.image, None)],
+            [(self._truth.skeleton, truth, WHITE), (self._skeleton, pose.image, None)],
             f"{self._label}  frame {frame.index}  {frame.time:.2f} s  {far}",
         )  # fmt: skip
 
@@ -143,15 +142,6 @@ def person_picture(
     return image
 
 
-def save_picture(image: Image, path: Path) -> None:
-    """Write a picture, whole or not at all."""
-    import imageio.v3 as iio
-
-    content = iio.imwrite("<bytes>", image, extension=path.suffix)
-    with whole(path) as part:
-        part.write_bytes(content)
-
-
 def sheet(pictures: list[Image]) -> Image:
     """(h, w, 3) uint8 RGB: pictures of one size in rows, on a light ground."""
     height, width = pictures[0].shape[:2]
@@ -168,8 +158,6 @@ def sheet(pictures: list[Image]) -> Image:
 
 def _cut(image: Image, origin: NDArray[np.int_], side: int, size: int) -> Image:
     """A square of the image, black where it reaches beyond, as (size, size, 3)."""
-    import cv2
-
     square = np.zeros((side, side, 3), np.uint8)
     x, y = origin
     top, left = max(0, y), max(0, x)

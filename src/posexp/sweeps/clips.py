@@ -48,9 +48,9 @@ class Clip:
 
 
 def is_batch(arguments: Sequence[str]) -> bool:
-    """Whether a command means a batch: ``-m``, several videos, a launcher, or ``force``."""
+    """Whether a command means a batch: ``-m``, several videos, a launcher's key, or ``force``."""
     given = dict(argument.partition("=")[::2] for argument in arguments)
-    if {"-m", "--multirun", "launcher", "force"} & set(given):
+    if {"-m", "--multirun", "launcher", "force"} & {key.partition(".")[0] for key in given}:
         return True
     video = given.get("video", given.get("video.path", ""))
     path = at_home(video)

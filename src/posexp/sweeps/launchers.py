@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
+import itertools
 import os
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from posexp.errors import ConfigError
+from posexp.models.native import processors
 from posexp.progress import Report
 from posexp.runs.job import Job
-from posexp.settings import BasicLauncher, JoblibLauncher, SubmititLauncher
+from posexp.settings import LocalLauncher, SubmititLauncher
 from posexp.sweeps.worker import Outcome, Worker
 
 Item = TypeVar("Item")
@@ -26,7 +30,7 @@ Bars = Callable[[Job], AbstractContextManager[Report]]
 
 def launch(
     jobs: Sequence[Job],
-    settings: BasicLauncher | JoblibLauncher | SubmititLauncher,
+    settings: LocalLauncher | SubmititLauncher,
     folder: Path,
     bars: Bars,
 ) -> Iterator[Outcome]:
@@ -46,7 +50,7 @@ def launch(
     Raises
     ------
     ConfigError
-        When the launcher's package is not installed, or there is no such cluster.
+        When submitit is not installed, or there is no such cluster.
     KeyboardInterrupt
         After the jobs under way were closed as KILLED.
     """
@@ -54,9 +58,9 @@ def launch(
         return iter(())
     if isinstance(settings, SubmititLauncher):
         return _with_submitit(jobs, settings, folder)
-    if isinstance(settings, JoblibLauncher):
-        return _with_joblib(jobs, settings, bars)
-    return _in_turn(jobs, bars)
+    wanted = processors() if settings.jobs == -1 else settings.jobs
+    count = min(wanted, len(jobs))
+    return _side_by_side(jobs, count, bars) if count > 1 else _in_turn(jobs, bars)
 
 
 def _in_turn(jobs: Sequence[Job], bars: Bars) -> Iterator[Outcome]:
@@ -72,11 +76,8 @@ def _in_turn(jobs: Sequence[Job], bars: Bars) -> Iterator[Outcome]:
         worker.stop()
 
 
-def _with_joblib(jobs: Sequence[Job], settings: JoblibLauncher, bars: Bars) -> Iterator[Outcome]:
-    """Threads that each wait for a process: joblib's own pool gives up when one of its dies."""
-    joblib = _package("joblib")
-    wanted = joblib.cpu_count() if settings.jobs == -1 else settings.jobs
-    count = min(wanted, len(jobs))
+def _side_by_side(jobs: Sequence[Job], count: int, bars: Bars) -> Iterator[Outcome]:
+    """Threads that each wait for a process: one that dies costs the others nothing."""
     workers = [Worker(share) for share in shares(count)]
     free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for worker in workers:
@@ -90,16 +91,23 @@ def _with_joblib(jobs: Sequence[Job], settings: JoblibLauncher, bars: Bars) -> I
         finally:
             free.put(worker)
 
-    parallel = joblib.Parallel(
-        count, backend="threading", return_as="generator_unordered", batch_size=1,
-        pre_dispatch=count,
-    )  # fmt: skip
-    outcomes = parallel(joblib.delayed(do)(job) for job in jobs)
+    left = iter(jobs)
+    pool = ThreadPoolExecutor(count, "posexp-launcher")
+    going: set[Future[Outcome]] = set()
     try:
-        yield from outcomes
+        going |= {pool.submit(do, job) for job in itertools.islice(left, count)}
+        while going:
+            # Not for ever: on Windows, Ctrl-C would not wake it.
+            done, going = wait(going, 1.0, FIRST_COMPLETED)
+            # One for one, so that an interruption finds no job that is yet to begin.
+            going |= {pool.submit(do, job) for job in itertools.islice(left, len(done))}
+            yield from (future.result() for future in done)
     finally:
-        for worker in workers:
-            worker.stop()
+        # All at once, in threads of their own: a second Ctrl-C leaves none of them out.
+        with ThreadPoolExecutor(count, "posexp-stop") as stopping:
+            while list(stopping.map(Worker.stop, workers)) and wait(going, 0.1).not_done:
+                pass  # again, for a process that was only being started
+        pool.shutdown()
 
 
 def shares(count: int) -> list[set[int] | None]:
@@ -120,7 +128,7 @@ def _dealt(items: Sequence[Item], count: int) -> list[Sequence[Item]]:
 def _with_submitit(
     jobs: Sequence[Job], settings: SubmititLauncher, folder: Path
 ) -> Iterator[Outcome]:
-    submitit = _package("submitit")
+    submitit = _submitit()
     try:
         executor = submitit.AutoExecutor(folder / "%j", cluster=settings.cluster)
     except RuntimeError as error:
@@ -172,13 +180,11 @@ def _outcomes(task: Any, jobs: Sequence[Job]) -> list[Outcome]:
         return [Outcome(job, "unknown", problem=problem) for job in jobs]
 
 
-def _package(name: str) -> Any:
-    import importlib
-
+def _submitit() -> Any:
     try:
-        return importlib.import_module(name)
+        return importlib.import_module("submitit")
     except ImportError as error:
         raise ConfigError(
-            "launcher", f"launcher={name} needs the package {name}, which is not installed",
-            f'pip install "posexp[{name}]"',
+            "launcher", "launcher=submitit needs the package submitit, which is not installed",
+            'pip install "posexp[submitit]"',
         ) from error  # fmt: skip

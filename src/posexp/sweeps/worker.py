@@ -136,10 +136,11 @@ class Worker:
         # Forked TensorFlow hangs; a fresh process also has none of this one's threads and locks.
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(
+        process = context.Process(
             target=_serve, args=(other, self._processors), daemon=True, name="posexp-worker"
         )
-        self._process.start()
+        process.start()
+        self._process = process  # now, and not before, another thread can stop it
         other.close()
 
 

@@ -8,11 +8,7 @@ import queue
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    pass
-
+from typing import TypeVar
 
 Item = TypeVar("Item")
 

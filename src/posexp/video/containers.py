@@ -1,14 +1,23 @@
-"""Which files are opened as videos, and what they may claim: what comes from elsewhere is data."""
+"""Which files are opened as videos, which track is read, and what they may claim.
+
+What comes from elsewhere is data.
+"""
 
 from __future__ import annotations
 
+import difflib
 import re
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from posexp.errors import VideoError
+import av
+from av.stream import Disposition
+
+from posexp.errors import VideoError, reason_of
+from posexp.video.frame import SQUARE
 
 FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "gif", "dv",
@@ -38,6 +47,92 @@ _PLAYLIST = re.compile(
     rb"#EXTM3U|ffconcat|<\?xml|<MPD|<SmoothStreaming|<smil|v=0\s|\[(playlist|Reference)\]", re.I
 )
 _NESTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex", b"edts", b"udta")
+
+
+def open_container(path: Path) -> Any:
+    """PyAV's container of a video file.
+
+    Raises
+    ------
+    VideoError
+        When there is none, or it is no video.
+    """
+    if not path.exists():
+        raise VideoError(path, "expected a video file, found nothing there", _near(path))
+    if path.is_dir():
+        raise VideoError(path, "expected a video file, got a folder", "Name one file in it")
+    if path.stat().st_size == 0:
+        raise VideoError(path, "expected a video, got an empty file", "Copy it again")
+    try:
+        check_samples(path)
+        # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
+        container = av.open(f"file:{path}", metadata_errors="replace", options=OPTIONS)
+    except (av.FFmpegError, OSError) as error:
+        if is_playlist(path):
+            raise VideoError(
+                path, "expected a video, got a list or pattern that names other files",
+                "Name the video itself",
+            ) from error  # fmt: skip
+        raise VideoError(
+            path, f"expected a video, got a file that cannot be read as one ({reason_of(error)})",
+            "If a player shows it, copy it again or convert it to mp4",
+        ) from error  # fmt: skip
+    if container.format.name == "image2" and any(
+        track.codec_context and track.codec_context.name == "rawvideo"
+        for track in container.streams.video
+    ):  # for a plane .Y, FFmpeg reads .U and .V beside it
+        container.close()
+        raise VideoError(path, "expected a video, got a plane of a picture")
+    return container
+
+
+def tracks_of(path: Path, container: Any) -> list[Any]:
+    """The video tracks, the one that is read first: as players choose, then the largest."""
+    stills = Disposition.attached_pic | Disposition.timed_thumbnails
+    tracks = [track for track in container.streams.video if not track.disposition & stills]
+    if not tracks:
+        raise VideoError(path, "expected a video, got a file without a picture track")
+    return sorted(
+        tracks, reverse=True,  # which keeps the order of equals
+        key=lambda track: (
+            track.codec_context is not None, track.frames != 1,
+            bool(track.disposition & Disposition.default), _pixels(track),
+        ),
+    )  # fmt: skip
+
+
+def aspect_of(track: Any) -> Fraction:
+    """Width of a pixel by its height; the container's word before the stream's, as in players."""
+    return track.sample_aspect_ratio or track.codec_context.sample_aspect_ratio or SQUARE
+
+
+def announced_frames(container: Any, track: Any) -> int:
+    """The container's count of frames that are shown, 0 when it has none."""
+    if "mp4" not in container.format.name or not track.frames:
+        return int(track.frames)
+    return min(track.frames, sum(not entry.is_discard for entry in track.index_entries))
+
+
+def announced_duration(container: Any, track: Any) -> float:
+    """S, the track's word before the container's; 0 when neither says."""
+    if track.duration:
+        return float(track.duration * track.time_base)
+    return container.duration / 1e6 if container.duration else 0.0
+
+
+def _pixels(track: Any) -> int:
+    context = track.codec_context
+    return context.width * context.height if context else 0
+
+
+def _near(path: Path) -> str:
+    """Names close to a missing file's, for the person who mistyped it."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return f"The folder {path.parent} does not exist either; check the path"
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else "Check the path"
 
 
 def is_playlist(path: Path) -> bool:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import av
 
-
 Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
 SQUARE = Fraction(1)
@@ -147,7 +146,7 @@ def _to_rgb(colorspace: int, full_range: bool) -> NDArray[np.float32]:
     return np.column_stack([matrix, offset]).astype(np.float32)
 
 
-def _orientation(picture: av.VideoFrame) -> Orientation:
+def orientation_of(picture: av.VideoFrame) -> Orientation:
     """How the container turns or mirrors the picture: transposed, then flipped along axes.
 
     Ask once per video: the side data holds on to its frame, 12 MB in 4K, until the garbage

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import av
 
 from posexp.errors import VideoError
 from posexp.files import at_home
 from posexp.settings import check_span
 from posexp.video import containers
-from posexp.video.frame import SQUARE, Frame, Orientation, _orientation, shown_width
-
-if TYPE_CHECKING:
-    import av
-
+from posexp.video.decoding import decode, deinterlace, is_interlaced
+from posexp.video.frame import SQUARE, Frame, Orientation, orientation_of, shown_width
 
 STRETCH = 4
 """A pixel shown wider or narrower than this times its height is a mistake, and taken as square."""
@@ -58,25 +53,6 @@ class VideoInfo:
     frames: int
     codec: str
     pixel_format: str
-
-
-def _is_interlaced(picture: av.VideoFrame) -> bool:
-    return bool(picture.interlaced_frame) and min(picture.width, picture.height) >= 4
-
-
-def _deinterlacer(picture: av.VideoFrame) -> Any:
-    """A filter for pictures such as this one; it gives as many as it takes, the last at the end."""
-    from av.filter import Graph
-
-    graph = Graph()
-    source = graph.add(
-        "buffer", video_size=f"{picture.width}x{picture.height}", pix_fmt=picture.format.name,
-        time_base=str(picture.time_base), colorspace=str(int(picture.colorspace)),
-        range=str(int(picture.color_range)),
-    )  # fmt: skip
-    graph.link_nodes(source, graph.add("bwdif", "send_frame:auto:interlaced"),
-                     graph.add("buffersink")).configure()  # fmt: skip
-    return graph
 
 
 @dataclass
@@ -123,7 +99,7 @@ class VideoSource:
     def __post_init__(self) -> None:
         self.path = at_home(self.path)
         check_span(self.start, self.stop)
-        with self._open() as container:
+        with containers.open_container(self.path) as container:
             self.info = self._read_info(container)
 
     @property
@@ -141,9 +117,11 @@ class VideoSource:
         self.warnings, self.decoded = [*self.remarks], 0
         last_time, yielded = float("-inf"), False
         budget = containers.FREE_PIXELS + containers.PIXELS_PER_BYTE * self.path.stat().st_size
-        with self._open() as container:
+        with containers.open_container(self.path) as container:
+            track = containers.tracks_of(self.path, container)[0]
             origin: float | None = None
-            for picture in self._progressive(self._pictures(container)):
+            pictures = deinterlace(decode(container, track, self.warnings), self._found_interlaced)
+            for picture in pictures:
                 seconds = self._seconds(picture, last_time, origin)
                 origin = seconds if origin is None else origin
                 time = seconds - origin
@@ -166,62 +144,12 @@ class VideoSource:
                 "Choose video.start and video.stop inside the video",
             )  # fmt: skip
 
-    def _open(self) -> Any:
-        import av
-
-        path = self.path
-        if not path.exists():
-            raise VideoError(path, "expected a video file, found nothing there", _near(path))
-        if path.is_dir():
-            raise VideoError(path, "expected a video file, got a folder", "Name one file in it")
-        if path.stat().st_size == 0:
-            raise VideoError(path, "expected a video, got an empty file", "Copy it again")
-        try:
-            containers.check_samples(path)
-            # "file:" keeps FFmpeg from reading a name with a colon as a protocol.
-            container = av.open(
-                f"file:{path}", metadata_errors="replace", options=containers.OPTIONS
-            )
-        except (av.FFmpegError, OSError) as error:
-            if containers.is_playlist(path):
-                raise VideoError(
-                    path, "expected a video, got a list or pattern that names other files",
-                    "Name the video itself",
-                ) from error  # fmt: skip
-            raise VideoError(
-                path, f"expected a video, got a file that cannot be read as one ({_why(error)})",
-                "If a player shows it, copy it again or convert it to mp4",
-            ) from error  # fmt: skip
-        if container.format.name == "image2" and any(
-            track.codec_context and track.codec_context.name == "rawvideo"
-            for track in container.streams.video
-        ):  # for a plane .Y, FFmpeg reads .U and .V beside it
-            container.close()
-            raise VideoError(path, "expected a video, got a plane of a picture")
-        return container
-
-    def _tracks(self, container: Any) -> list[Any]:
-        """The video tracks, the one that is read first: as players choose, then the largest."""
-        from av.stream import Disposition
-
-        stills = Disposition.attached_pic | Disposition.timed_thumbnails
-        tracks = [track for track in container.streams.video if not track.disposition & stills]
-        if not tracks:
-            raise VideoError(self.path, "expected a video, got a file without a picture track")
-        return sorted(
-            tracks, reverse=True,  # which keeps the order of equals
-            key=lambda track: (
-                track.codec_context is not None, track.frames != 1,
-                bool(track.disposition & Disposition.default), _pixels(track),
-            ),
-        )  # fmt: skip
-
     def _read_info(self, container: Any) -> VideoInfo:
-        tracks = self._tracks(container)
+        tracks = containers.tracks_of(self.path, container)
         stream = tracks[0]
         if stream.codec_context is None:
             raise VideoError(self.path, "no decoder for its codec", "Convert it to H.264 mp4")
-        aspect = _aspect(stream)
+        aspect = containers.aspect_of(stream)
         self._aspect = aspect if 1 / STRETCH <= aspect <= STRETCH else SQUARE
         width, height = stream.codec_context.width, stream.codec_context.height
         most, side = containers.MOST_PIXELS, containers.LONGEST_SIDE
@@ -232,28 +160,22 @@ class VideoSource:
                 f"got a header that says {width}x{height}",
                 "Scale the video down, or copy it again",
             )  # fmt: skip
-        duration = 0.0
-        if stream.duration:
-            duration = float(stream.duration * stream.time_base)
-        elif container.duration:
-            duration = container.duration / 1e6
+        duration = containers.announced_duration(container, stream)
         fps = float(stream.average_rate or stream.guessed_rate or 0)
-        try:
-            first = next(iter(self._pictures(container)), None)
-        finally:
-            self.warnings = []
+        # Damage is told when the frames are streamed.
+        first = next(decode(container, stream, []), None)
         if first is None:
             size = "" if width else f"; its size is not said, or beyond {most / 1e6:.0f} megapixels"
             raise VideoError(
                 self.path, f"no frame can be decoded{size}", "Copy it again from the camera"
             )
-        self._turned = _orientation(first)
+        self._turned = orientation_of(first)
         self.remarks = list(self._remark(tracks, first, aspect))
         frame = Frame(0, 0.0, first, self._turned, self._aspect)
         return VideoInfo(
             self.path, frame.width, frame.height, fps, duration,
-            _announced(container, stream) or round(duration * fps), stream.codec_context.name,
-            first.format.name,
+            containers.announced_frames(container, stream) or round(duration * fps),
+            stream.codec_context.name, first.format.name,
         )  # fmt: skip
 
     def _remark(self, tracks: list[Any], first: av.VideoFrame, aspect: Fraction) -> Iterator[str]:
@@ -262,7 +184,7 @@ class VideoSource:
             yield f"{len(tracks)} video tracks; the one of {first.width}x{first.height} px is read"
         if self._aspect != aspect:
             yield f"a pixel aspect of {aspect} cannot be; pixels are taken as square"
-        if _is_interlaced(first):
+        if is_interlaced(first):
             yield _INTERLACED
         if int(first.color_trc) in _HDR:
             yield (
@@ -270,95 +192,11 @@ class VideoSource:
                 "than on a screen"
             )
 
-    def _pictures(self, container: Any) -> Iterator[av.VideoFrame]:
-        """Decode, skipping packets that cannot be decoded and noting the damage."""
-        import av
-
-        stream = self._tracks(container)[0]
-        context = stream.codec_context
-        stream.thread_type = "AUTO"
-        context.options = {"max_pixels": str(containers.MOST_PIXELS)}
-        aspects = set()
-        skipped = damaged = 0
-        try:
-            for packet in self._packets(container, stream):
-                try:
-                    pictures = stream.decode(packet)
-                except (av.FFmpegError, OSError) as error:
-                    _check_memory(error)  # then the packet is not to blame
-                    skipped += 1
-                    continue
-                for picture in pictures:
-                    if picture.time_base is None:  # flushed after the reading broke off
-                        picture.time_base = stream.time_base
-                    damaged += picture.is_corrupt
-                    aspects.add(context.sample_aspect_ratio)
-                    yield picture
-        finally:  # also when the reader stops at video.stop
-            if len(aspects) > 1:
-                self.warnings.append(
-                    "the aspect of the pixels changes; the one of the file's header is kept"
-                )
-            if skipped:
-                self.warnings.append(f"damaged packets, skipped: {skipped}")
-            if damaged:
-                self.warnings.append(f"frames with damage in the picture: {damaged}")
-
-    def _progressive(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """One for one at their times, interlaced ones with the second field's lines drawn anew."""
-        graph: Any = None
-        kind = None
-        stamps: deque[tuple[int | None, int | None, Fraction]] = deque()
-
-        def pulled() -> Iterator[av.VideoFrame]:
-            import av
-
-            with contextlib.suppress(av.BlockingIOError, av.EOFError):
-                while graph is not None:
-                    picture = graph.vpull()
-                    picture.pts, picture.dts, picture.time_base = stamps.popleft()
-                    yield picture
-
-        for picture in pictures:
-            if graph is None and not _is_interlaced(picture):
-                yield picture
-                continue
-            if _INTERLACED not in self.remarks:
-                self.remarks.append(_INTERLACED)
-                self.warnings.append(_INTERLACED)
-            if kind != (kind := (picture.width, picture.height, picture.format.name,
-                                 picture.colorspace, picture.color_range)):  # fmt: skip
-                if graph is not None:
-                    graph.vpush(None)
-                yield from pulled()
-                graph = _deinterlacer(picture)
-            stamps.append((picture.pts, picture.dts, picture.time_base))
-            graph.vpush(picture)
-            yield from pulled()
-        if graph is not None:
-            graph.vpush(None)
-            yield from pulled()
-
-    def _packets(self, container: Any, stream: Any) -> Iterator[av.Packet | None]:
-        """Packets as far as the file can be read; None empties the decoder."""
-        import av
-
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, IndexError):  # PyAV stumbles over tracks that began meanwhile
-                return
-            except (av.FFmpegError, OSError) as error:
-                self.warnings.append(f"reading stopped before the end ({_why(error)})")
-                yield None
-                return
-            # Cut short by the end of the file; an error now would cost the frames that the
-            # decoder's threads still hold. In MPEG-TS the flag may mean a mere gap in a count.
-            if packet.is_corrupt and container.format.name != "mpegts":
-                self.warnings.append("the file ends within a frame")
-            else:
-                yield packet
+    def _found_interlaced(self) -> None:
+        """Say so, where the first frame did not."""
+        if _INTERLACED not in self.remarks:
+            self.remarks.append(_INTERLACED)
+            self.warnings.append(_INTERLACED)
 
     def _seconds(self, picture: av.VideoFrame, last: float, origin: float | None) -> float:
         # AVI and MPEG-PS leave presentation times out; decoding times then follow the output.
@@ -402,48 +240,3 @@ class VideoSource:
             self.warnings.append(
                 f"{self.decoded} frames decoded of the {self.info.frames} that the file announces"
             )
-
-
-def _pixels(track: Any) -> int:
-    context = track.codec_context
-    return context.width * context.height if context else 0
-
-
-def _aspect(track: Any) -> Fraction:
-    """Width of a pixel by its height; the container's word before the stream's, as in players."""
-    return track.sample_aspect_ratio or track.codec_context.sample_aspect_ratio or SQUARE
-
-
-def _announced(container: Any, track: Any) -> int:
-    """The container's count of frames that are shown, 0 when it has none."""
-    if "mp4" not in container.format.name or not track.frames:
-        return int(track.frames)
-    return min(track.frames, sum(not entry.is_discard for entry in track.index_entries))
-
-
-def _check_memory(error: Exception) -> None:
-    """Raise MemoryError for what means it in a decoder: no memory, or none for its threads.
-
-    In a demuxer the same numbers mean a table of absurd length.
-    """
-    if getattr(error, "errno", None) in (errno.ENOMEM, errno.EAGAIN):
-        raise MemoryError(str(error)) from error
-
-
-def _why(error: Exception) -> str:
-    number: Any = getattr(error, "errno", None)
-    if number in errno.errorcode:  # not FFmpeg's own numbers
-        return os.strerror(number)
-    return str(getattr(error, "strerror", None) or error).split(":")[0].strip()
-
-
-def _near(path: Path) -> str:
-    """Names close to a missing file's, for the person who mistyped it."""
-    import difflib
-
-    try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    except OSError:
-        return f"The folder {path.parent} does not exist either; check the path"
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(near)}?" if near else "Check the path"

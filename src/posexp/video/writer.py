@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from posexp.errors import VideoError
-from posexp.files import flush
+import av
+import cv2
+
+from posexp.errors import writing_failed
+from posexp.files import whole
 from posexp.video.frame import Image
-from posexp.video.source import _why
-
-if TYPE_CHECKING:
-    pass
-
 
 TIME_BASE = Fraction(1, 90_000)
-"""Of the overlay; divides every usual frame rate and every camera's clock finely enough."""
+"""Of all that is written; divides every usual frame rate and every camera's clock finely enough."""
+
 KEY_FRAME_EVERY = 15
-"""Frames between key frames of the overlay: a browser seeks to any frame in about 20 ms."""
+"""Frames between key frames, where somebody steps: a browser seeks to any frame in about 20 ms."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How much x264 keeps, and how long it looks for a shorter way to say it.
+
+    Parameters
+    ----------
+    crf : int
+        Its quality: 18 looks flawless, 45 falls apart.
+    preset : str
+        Its name for the time that it takes.
+    key_frame_every : int
+        Frames from one key frame to the next, at most.
+    b_frames : bool
+        Frames that lean on later ones: smaller files, slower steps.
+    """
+
+    crf: int = 21
+    preset: str = "superfast"
+    key_frame_every: int = KEY_FRAME_EVERY
+    b_frames: bool = True
+
+
+class _Dropped(Exception):
+    """Leaves the file that is being written without its name."""
 
 
 class VideoWriter:
     """H.264 that plays in browsers, Jupyter and the MLflow UI, a frame at its own time.
 
-    yuv420p, faststart, flagged as BT.601, a key frame every 15 frames. The file appears under
-    its name only when `close` has succeeded; after an error nothing is left.
+    yuv420p, faststart, flagged as BT.601. The file appears under its name only when `close` has
+    succeeded; after an error nothing is left. As a context manager it is closed at the end, and
+    discarded after an error.
 
     Parameters
     ----------
@@ -35,20 +61,28 @@ class VideoWriter:
         The mp4 to write.
     fps : float
         Nominal rate, 1/s, for the encoder's rate control only.
+    encoding : Encoding, optional
+        The overlay's by default: quick, since it runs beside the model.
     """
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(self, path: Path, fps: float, encoding: Encoding | None = None) -> None:
         self.path = path
-        self._part = path.with_name(path.name + ".part")
-        self._fps = fps or 25.0
+        self._fps, self._encoding = fps or 25.0, encoding or Encoding()
+        self._file = contextlib.ExitStack()
         self._container: Any = None
         self._stream: Any = None
 
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
     def write(self, image: Image, time: float) -> None:
         """Append an (h, w, 3) uint8 RGB image, h and w even, at `time` s."""
-        import av
-        import cv2
-
         try:
             if self._container is None:
                 self._start(image.shape[1], image.shape[0])
@@ -62,17 +96,13 @@ class VideoWriter:
 
     def close(self) -> bool:
         """Finish the file; False when no frame was written, and no file made."""
-        import av
-
         if self._container is None:
             return False
         try:
             self._container.mux(self._stream.encode(None))
             container, self._container = self._container, None
             container.close()
-            flush(self._part)
-            self._part.replace(self.path)
-            flush(self.path.parent)
+            self._file.close()
         except (av.FFmpegError, OSError) as error:
             self.discard()
             raise writing_failed(self.path, error) from error
@@ -80,35 +110,30 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Drop what was written."""
-        import av
-
         if self._container is not None:
             container, self._container = self._container, None
             with contextlib.suppress(av.FFmpegError, OSError):
                 container.close()
-        self._part.unlink(missing_ok=True)
+        with contextlib.suppress(_Dropped), self._file:
+            raise _Dropped
 
     def _start(self, width: int, height: int) -> None:
-        import av
-
+        part = self._file.enter_context(whole(self.path))
         self._container = av.open(
-            str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
-        )
-        stream = self._container.add_stream(
-            "libx264", rate=Fraction(self._fps).limit_denominator(1001),
-            options={"crf": "21", "preset": "superfast"},
+            str(part), "w", format="mp4", options={"movflags": "+faststart"}
         )  # fmt: skip
+        encoding = self._encoding
+        options = {"crf": str(encoding.crf), "preset": encoding.preset}
+        if not encoding.b_frames:
+            options["bf"] = "0"
+        stream = self._container.add_stream(
+            "libx264", rate=Fraction(self._fps).limit_denominator(1001), options=options
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
-        context.thread_count = 1  # it runs beside the model; more threads only cost more
-        context.time_base, context.gop_size = TIME_BASE, KEY_FRAME_EVERY
+        # It runs beside the model, where more threads only cost more; and x264 repeats itself.
+        context.thread_count = 1
+        context.time_base, context.gop_size = TIME_BASE, encoding.key_frame_every
         # OpenCV's matrix is BT.601's (5); players guess from the size when nothing is said.
         context.colorspace, context.color_primaries, context.color_trc = 5, 1, 1
         self._stream = stream
-
-
-def writing_failed(path: Path, error: Exception) -> VideoError:
-    """The one-line error for output that could not be written."""
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "Free some space there" if full else "Check that the folder can be written to"
-    return VideoError(path, f"could not be written ({_why(error)})", remedy)

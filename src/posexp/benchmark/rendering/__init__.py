@@ -1,4 +1,4 @@
-"""The embedded clip: a rendered figure that rises from a chair, with its exact joints.
+"""From a scene to a clip: a figure that rises, a sphere tracer, film; and where its joints are.
 
-``python -m posexp.benchmark.rendering FOLDER`` makes it; it needs numba, which nothing else does.
+It needs numba, which nothing else does, and knows no variant and no catalogue.
 """

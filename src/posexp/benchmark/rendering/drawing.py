@@ -17,8 +17,11 @@ from posexp.pose.skeleton import BLAZEPOSE33
 Image = NDArray[np.float32]
 
 _MARGIN = 0.20  # m around a figure that its shadow and its occlusion reach on screen
-_DEEP = {"hip": 0.15, "shoulder": 0.11, "knee": 0.10}
-_SHALLOW = 0.07  # m; how far other joint centres lie below what covers them
+_SHALLOW = 0.07  # m; how far most joint centres lie below what covers them
+_DEEP = {
+    "left_hip": 0.15, "right_hip": 0.15, "left_shoulder": 0.11, "right_shoulder": 0.11,
+    "left_knee": 0.10, "right_knee": 0.10,
+}  # fmt: skip
 _WALKER = Body(height=1.78)
 _QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
 
@@ -67,7 +70,7 @@ def visible_joints(scene: Scene, times: NDArray[np.float64]) -> NDArray[np.bool_
     places = joint_places(scene, times)
     points = scene.camera.project(places)
     inside = ((points >= 0) & (points < (scene.camera.width, scene.camera.height))).all(axis=-1)
-    depth = np.array([_DEEP.get(name.partition("_")[2], _SHALLOW) for name in BLAZEPOSE33.joints])
+    depth = np.array([_DEEP.get(joint, _SHALLOW) for joint in BLAZEPOSE33.joints])
     depth = depth * scene.body.girth
     seen = np.empty(places.shape[:2], bool)
     for row, time in enumerate(times):

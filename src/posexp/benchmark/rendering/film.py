@@ -20,6 +20,7 @@ from posexp.benchmark.rendering.drawing import draw, prepare, visible_joints
 from posexp.benchmark.rendering.scene import Film, Scene, truth
 from posexp.errors import PosexpError
 from posexp.files import whole
+from posexp.video.writer import Encoding, VideoWriter
 
 _SUBFRAMES = 4  # of a blurred frame
 _JITTER = ((0.25, 0.5), (0.75, 0.25), (0.5, 0.75), (0.35, 0.35))  # px, one per sub-frame
@@ -110,8 +111,9 @@ def write_clip(
     rate = Fraction(film.fps).limit_denominator(1000) / film.every
     times = np.arange(len(kept)) / float(rate)
     path = folder / f"{name}.mp4"
-    with whole(path) as part:
-        _encode(part, (develop(p, film, (seed, i)) for i, p in enumerate(kept)), rate, film.crf)
+    with VideoWriter(path, float(rate), Encoding(film.crf, "veryslow", round(rate))) as writer:
+        for index, picture in enumerate(kept):
+            writer.write(develop(picture, film, (seed, index)), float(index / rate))
     camera = scene.camera
     n = film.shrink
     small = replace(
@@ -128,21 +130,3 @@ def write_clip(
     with whole(folder / f"{name}.scene.json") as part:
         part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def _encode(path: Path, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, crf: int) -> None:
-    import av
-
-    options = {"crf": str(crf), "preset": "veryslow", "g": str(round(rate))}
-    stream: Any = None
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        for index, picture in enumerate(pictures):
-            if stream is None:
-                stream = container.add_stream("libx264", rate=rate, options=options)
-                stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.codec_context.time_base = 1 / rate
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = index, 1 / rate
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))

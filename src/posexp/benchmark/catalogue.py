@@ -24,8 +24,8 @@ EMBEDDED = ("sit_to_stand", "phone_side", "phone_front", "drone_oblique", "phone
 
 
 @dataclass(frozen=True)
-class Clip:
-    """One clip of the grid.
+class Rendered:
+    """One clip of the catalogue, as it is to be drawn.
 
     Parameters
     ----------
@@ -58,32 +58,32 @@ class Clip:
         return self.repetitions * self.scene.movement.cycle
 
 
-def grid(seed: int = 0) -> tuple[Clip, ...]:
+def catalogue(seed: int = 0) -> tuple[Rendered, ...]:
     """All clips; `seed` moves the sway of the person and the noise of the sensor."""
     movement = Movement(seed=seed)
     embedded = Camera((2.62, 1.28, 2.45), (0.0, 0.86, -0.20), 760.0, 640, 480)
     clips = [
-        Clip("sit_to_stand", "demo", "demo", "oblique", "phone",
+        Rendered("sit_to_stand", "demo", "demo", "oblique", "phone",
              Scene(embedded, movement=movement), Film(fps=50, crf=21), 2)
     ]  # fmt: skip
     phone = {view: _phone(view, movement) for view in VIEWS}
     drone = {view: _drone(view, movement) for view in VIEWS}
-    clips += [Clip(f"phone_{v}", "view", v, v, "phone", scene) for v, scene in phone.items()]
-    clips += [Clip(f"drone_{v}", "view", v, v, "drone", scene) for v, scene in drone.items()]
+    clips += [Rendered(f"phone_{v}", "view", v, v, "phone", scene) for v, scene in phone.items()]
+    clips += [Rendered(f"drone_{v}", "view", v, v, "drone", scene) for v, scene in drone.items()]
     for view in ("side", "oblique"):
         clips += [
-            Clip(f"phone_{view}_{name}", factor, level, view, "phone", scene, film)
+            Rendered(f"phone_{view}_{name}", factor, level, view, "phone", scene, film)
             for name, factor, level, scene, film in _changes(view, phone[view])
         ]
     for view in ("side", "oblique"):
         far = replace(drone[view], camera=_camera(view, 18.0, 10.0, _DRONE, _DRONE_LENS))
-        clips.append(Clip(f"drone_{view}_far", "distance", "18 m", view, "drone", far))
+        clips.append(Rendered(f"drone_{view}_far", "distance", "18 m", view, "drone", far))
     steep = replace(drone["oblique"], camera=_camera("oblique", 6.0, 9.0, _DRONE, _DRONE_LENS))
-    clips.append(Clip("drone_oblique_steep", "height", "9 m", "oblique", "drone", steep))
+    clips.append(Rendered("drone_oblique_steep", "height", "9 m", "oblique", "drone", steep))
     return tuple(clips)
 
 
-def select(clips: Sequence[Clip], names: Sequence[str] | None) -> list[Clip]:
+def select(clips: Sequence[Rendered], names: Sequence[str] | None) -> list[Rendered]:
     """Clips by name, or all; ConfigError for a name that is none."""
     known = {clip.name: clip for clip in clips}
     for name in names or ():

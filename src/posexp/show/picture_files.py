@@ -1,0 +1,23 @@
+"""Pictures as files. It is imported when there is one to write: a run has none before its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+
+from posexp.files import whole
+from posexp.video.frame import Image
+
+
+def encoded(image: Image, suffix: str, **options: Any) -> bytes:
+    """A picture as the content of a file: ``.png``, or ``.jpg`` with `options` such as quality."""
+    return bytes(iio.imwrite("<bytes>", image, extension=suffix, **options))
+
+
+def save_picture(image: Image, path: Path) -> None:
+    """Write a picture, whole or not at all."""
+    content = encoded(image, path.suffix)
+    with whole(path) as part:
+        part.write_bytes(content)
