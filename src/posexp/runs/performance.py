@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from posexp.errors import PosexpError, Refused, TrackingError, printable, writing_failed
-from posexp.measure import quality
+from posexp.errors import PosexpError, Refused, TrackingError, writing_failed
 from posexp.models.model import Estimator
-from posexp.pose.sequence import PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.delivery import Delivery
@@ -17,7 +15,6 @@ from posexp.runs.extraction import Extraction, Sink
 from posexp.runs.job import Job
 from posexp.show.overlay import OverlayVideo
 from posexp.show.pictures import KeyFrames, WorstFrames
-from posexp.store import tags as names
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE, Journal
 from posexp.store.record import RunRecord
@@ -155,20 +152,12 @@ class _Work:
         assert self._extraction is not None
         poses = self._extraction.poses()
         results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
-        self._say_if_nobody(poses, record)
+        results.note_if_nobody(poses, record, self._source.path)
         results.write_config(plain_of(self.job, self._estimator), folder)
         results.write_figures(poses, record.threshold, folder)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             results.write_truth(poses, self._truth, self._truth_path, self._worst, record, folder)
         results.write_pictures(self._keys, record, folder)
-
-    def _say_if_nobody(self, poses: PoseSequence, record: RunRecord) -> None:
-        if not quality.tracked(poses, record.threshold).any():
-            log.warning(
-                "%s: no person was found in any of the %d frames",
-                printable(self._source.path), len(poses),
-            )  # fmt: skip
-            record.tags[names.NOTE] = "no person found"
 
     def _overlay(self, path: Path) -> OverlayVideo | None:
         settings, estimator = self.job.config.overlay, self._estimator

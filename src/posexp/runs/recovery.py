@@ -16,7 +16,7 @@ from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE, read_journal
 from posexp.store.outbox import ResultFolder
-from posexp.store.record import RunRecord, reason_of
+from posexp.store.record import RunRecord
 from posexp.store.run import Run
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _salvaged(folder: ResultFolder, record: RunRecord, store: Store | None) -> b
         log.warning("%s: %s", folder.path, error)
     except Exception as error:  # whatever it is, the others go on
         if store is None:
-            folder.reject(reason_of(record, error))
+            folder.reject(record.reason(error))
         else:
             store.reject(folder, record, error)
     return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posexp.config import as_yaml
-from posexp.errors import PosexpError
+from posexp.errors import PosexpError, printable
 from posexp.files import whole
 from posexp.measure import quality
 from posexp.measure.evaluation import evaluate
@@ -22,7 +22,7 @@ from posexp.show import figures
 from posexp.show.evaluation_report import write_evaluation
 from posexp.show.picture_files import save_picture
 from posexp.show.pictures import KeyFrames, WorstFrames
-from posexp.store import shown
+from posexp.store import shown, tags
 from posexp.store.record import RunRecord
 
 log = logging.getLogger("posexp")
@@ -47,6 +47,13 @@ def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: boo
         quality.confidence_table(poses, record.threshold).to_csv(
             part, index=False, float_format="%.6g"
         )
+
+
+def note_if_nobody(poses: PoseSequence, record: RunRecord, video: Path) -> None:
+    """Say that no person was found, in the run too."""
+    if not quality.tracked(poses, record.threshold).any():
+        log.warning("%s: no person was found in any of the %d frames", printable(video), len(poses))
+        record.tags[tags.NOTE] = "no person found"
 
 
 def write_config(plain: dict[str, Any], folder: Path) -> None:

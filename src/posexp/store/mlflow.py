@@ -25,7 +25,7 @@ from posexp.store.address import is_server, no_answer, sqlite
 from posexp.store.finder import Finder
 from posexp.store.locks import locked
 from posexp.store.outbox import ResultFolder
-from posexp.store.record import RunRecord, reason_of
+from posexp.store.record import RunRecord
 from posexp.store.run import Run
 
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
@@ -155,7 +155,7 @@ class Store(Finder):
 
     def reject(self, folder: ResultFolder, record: RunRecord, error: Exception) -> Path:
         """Move results aside that cannot be logged; their run, if it was begun, says why."""
-        reason = reason_of(record, error)
+        reason = record.reason(error)
         self.close(record, reason)
         return folder.reject(reason)
 

@@ -74,6 +74,14 @@ class RunRecord:
         job = self.tags.get(SWEEP), self.tags.get(FINGERPRINT)
         return job if all(job) else None  # type: ignore[return-value]
 
+    def reason(self, error: BaseException) -> str:
+        """One line: which run it is, and what was wrong with it."""
+        if isinstance(error, PosexpError):
+            said = str(error)
+        else:
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return printable(f"{self.name}: {said}")
+
     def save(self, folder: Path) -> None:
         """Write run.json, whole or not at all."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
@@ -112,12 +120,3 @@ class RunRecord:
                 raise TypeError(f"{name} with a value of another type")
         if self.status not in ("RUNNING", "FINISHED", "FAILED", "KILLED"):
             raise TypeError(f"the status {self.status!r}")
-
-
-def reason_of(record: RunRecord, error: BaseException) -> str:
-    """One line: which run, and what was wrong with it."""
-    if isinstance(error, PosexpError):
-        said = str(error)
-    else:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return printable(f"{record.name}: {said}")
