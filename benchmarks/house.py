@@ -1,12 +1,14 @@
 """Count what the house is like: rooms, floors, late imports, and the way of one run.
 
 ``python benchmarks/house.py CHECKOUT [CHECKOUT]``: two stand side by side. It needs the packages
-that posexp needs, and runs each checkout's own posexp on a few frames.
+that posexp needs, and runs each checkout's own posexp on a few frames. ``--picture`` prints the
+floors of this one as Mermaid, from the contracts in pyproject.toml: docs/architecture.md has it.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import runpy
@@ -156,6 +158,23 @@ def hops_of_one_run(checkout: Path) -> list[list[str]]:
         return [line.split("\t") for line in out.read_text(encoding="utf-8").splitlines()]
 
 
+def picture(checkout: Path) -> str:
+    """The floors of the first contract as Mermaid, each room with what its docstring says first."""
+    text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^layers = \[(.*?)^\]", text, re.M | re.S)
+    assert listed is not None
+    floors = [line.split(" | ") for line in re.findall(r'"(.+?)"', listed[1])]
+    paths, lines = modules_of(checkout), ["flowchart TB"]
+    for room in (room for floor in floors for room in floor):
+        said = ast.get_docstring(ast.parse(paths[room].read_bytes())) or ""
+        first = said.splitlines()[0].rstrip(".").replace("`", "").replace('"', "'")
+        lines.append(f'  {room.strip("_")}["<b>{room}</b><br/>{first}"]')
+    for above, below in itertools.pairwise(floors):
+        names = (" & ".join(room.strip("_") for room in floor) for floor in (above, below))
+        lines.append("  " + " --> ".join(names))
+    return "\n".join(lines)
+
+
 def room_of(module: str) -> str:
     return ROOM_OF.get(module.partition(".")[0], module.partition(".")[0])
 
@@ -193,4 +212,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    trace(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[1:2] == ["--trace"] else main()
+    if sys.argv[1:2] == ["--trace"]:
+        trace(Path(sys.argv[2]), Path(sys.argv[3]))
+    elif sys.argv[1:] == ["--picture"]:
+        print(picture(Path()))
+    else:
+        main()

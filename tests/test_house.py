@@ -28,12 +28,13 @@ def test_every_folder_says_what_lives_there(path):
 @pytest.mark.parametrize(
     ("code", "late"),
     [
-        ("import posexp; posexp.extract; posexp.PoseSequence", [*LATE, *FILMS]),
+        ("import posexp; posexp.PoseSequence", [*LATE, *FILMS]),
+        ("import posexp; posexp.extract; posexp.run; posexp.sweep; posexp.compare", LATE),
         ("from posexp.__main__ import main; main(['--help'])",
          [*LATE, *FILMS, "numpy", "pandas", "hydra", "omegaconf"]),
         ("from posexp.config import choices; choices()", LATE),
     ],
-    ids=["import", "help", "completion"],
+    ids=["import", "names", "help", "completion"],
 )  # fmt: skip
 def test_what_is_not_used_is_not_loaded(code, late):
     code += "\nimport sys; print({name.partition('.')[0] for name in sys.modules} & {*sys.argv})"
@@ -67,6 +68,11 @@ def test_no_module_uses_private_names_of_another():
 
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
+
+
+def test_the_picture_of_the_house_is_that_of_the_contracts():
+    """`python benchmarks/house.py --picture` prints it."""
+    assert HOUSE["picture"](ROOT) in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_few_imports_stand_inside_functions():
