@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -42,16 +43,25 @@ def draw_frames(
         When one of the processes was killed.
     """
     prepare(scene)  # before the processes are forked, which then share it
-    picture = partial(_frame, scene, film)
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, fork) as pool:
+    with TemporaryDirectory() as folder, ProcessPoolExecutor(processes, fork) as pool:
         try:
-            yield from pool.map(picture, frame_times(film, duration))
+            draw_to = partial(_draw_to, Path(folder), scene, film)
+            for path in pool.map(draw_to, frame_times(film, duration)):
+                yield np.load(path)
+                path.unlink()
         except BrokenProcessPool as error:
             raise PosexpError(
                 "drawing", "a process was killed: perhaps there was not enough memory",
                 "The same command goes on with the clips that are missing",
             ) from error  # fmt: skip
+
+
+def _draw_to(folder: Path, scene: Scene, film: Film, time: float) -> Path:
+    """Draw a frame into a file: half of a picture in the pool's pipe would block it for ever."""
+    path = folder / f"{time:.9f}.npy"
+    np.save(path, _frame(scene, film, time))
+    return path
 
 
 def _frame(scene: Scene, film: Film, time: float) -> NDArray[np.float16]:
