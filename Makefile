@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-QUICK := tests/test_house.py tests/test_config.py tests/pose tests/video tests/measure tests/show \
+QUICK := tests/test_house.py tests/test_benchmarks.py tests/test_config.py tests/pose tests/video tests/measure tests/show \
 	tests/models/test_crop.py tests/store/test_journal.py tests/store/test_outbox.py \
 	tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 

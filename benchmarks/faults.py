@@ -38,7 +38,7 @@ from mutations import read_all, write_mutated
 
 from posexp.runs.recovery import log_waiting, recover
 from posexp.settings import TrackingSettings
-from posexp.store import outbox, tracking
+from posexp.store import outbox
 from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
 
@@ -103,7 +103,7 @@ def every_write(folder: Path) -> None:
 def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:
     about = {"name": "clip.mp4", "digest": "0", "source": "clip.mp4"}
     record = RunRecord(
-        name, "posexp", {}, {"video": "clip.mp4"}, about, uri=tracking.uri_of(settings), **more
+        name, "posexp", {}, {"video": "clip.mp4"}, about, uri=Archive(settings).address.uri, **more
     )
     made = Archive(settings).outbox.claim(record, name)
     assert made is not None
@@ -131,7 +131,7 @@ def refused_results(folder: Path) -> None:
         record = RunRecord.read(path)
         store.start(record)
         record.save(path)
-        store._client.delete_run(record.run_id)
+        store.client.delete_run(record.run_id)
 
     faults = {
         "run deleted in MLflow": deleted, "record cut off": cut,

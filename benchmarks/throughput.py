@@ -375,7 +375,7 @@ def processes(folder: Path, clips: list[str], models: list[str], rounds: int) ->
         limit = 900 if model in ("lightning", "thunder") else 600
         found |= say(f"{largest}, {model}: whole run, peak MB", done["peak"], f"<= {limit}")
         found |= say(f"    whole run of {CLIPS[largest][2]} frames, s", done["wall"])
-    posexp_only = "import posexp.store.tracking, mlflow, pandas, cv2, av"
+    posexp_only = "import posexp.store.mlflow, mlflow, pandas, cv2, av"
     for name, code in (
         ("MLflow and pandas", posexp_only),
         ("and MediaPipe", f"{posexp_only}, posexp.models.mlkit_mediapipe"),
