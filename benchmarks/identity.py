@@ -29,6 +29,7 @@ from typing import Any
 import av
 import numpy as np
 import pyarrow.parquet
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from PIL import Image
@@ -50,7 +51,7 @@ CASES = {
     ],
     "int8": [f"posexp -m model=lightning model.weights={INT8} video=clips/"],
     "sizes": ["posexp -m model=mlkit model.complexity=lite,heavy video=clips/phone_side.mp4"],
-    "single_image": ["posexp -m model=mlkit model.mode=single_image 'video=clips/phone_*e*.mp4'"],
+    "single_image": ["posexp -m model=mlkit model.mode=single_image 'video=clips/phone_[os]*.mp4'"],
     "keys": [
         "posexp video=bare.mp4 video.start=0.5 video.stop=1.5 keypoints.joints=all overlay=none",
         "posexp rerun run=last",
@@ -75,7 +76,8 @@ CASES = {
     "sweep": [
         "posexp -m model.mode=stream,single_image video=study.csv video.stop=0.4",
         "posexp video=study.csv video.stop=0.4 overlay.height=48",
-        "posexp video=clips/ launcher=joblib launcher.jobs=2 video.stop=0.2 overlay=none",
+        "posexp 'video=clips/phone_*.mp4' launcher=joblib launcher.jobs=2 video.stop=0.2"
+        " overlay=none",
     ],
     "waiting": [
         "posexp video=bare.mp4 video.stop=0.3 tracking.uri=http://127.0.0.1:9",
@@ -109,7 +111,7 @@ class Place:
     def __init__(self, path: Path) -> None:
         self.path, self.names = path, {}  # run's id to a name that does not change
         clips, truth = path / "clips", "sit_to_stand.truth.parquet"
-        clips.mkdir()
+        clips.mkdir(parents=True)
         for file in PACKAGE.rglob("*.mp4"):
             for each in file.parent.glob(f"{file.stem}.*"):
                 shutil.copy(each, clips)
@@ -218,22 +220,32 @@ def python(place: Place) -> dict[str, Any]:
 
 def results(name: str) -> dict[str, Any]:
     """All that a case gives."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder).resolve())
-        if name == "python":
-            return python(place)
-        done = {command: place.run(command) for command in CASES[name]}
-        runs = place.runs()  # first, for the names of the runs that the texts have
-        sheets = sorted((place.path / "mlruns").glob("sweeps/*.csv"))
-        return {
-            "commands": {
-                place.plain(f"{n} {command}"): [s, place.plain(out), place.plain(err)]
-                for n, (command, (s, out, err)) in enumerate(done.items())
-            },
-            "runs": runs,
-            "sweeps": {sheet.name: place.plain(sheet.read_text()) for sheet in sheets},
-            "left waiting": len([*place.path.glob("mlruns/pending/*")]),
-        }  # fmt: skip
+    # Always the same folder: the default name of a sweep has a digest of it.
+    root = Path(tempfile.gettempdir()).resolve() / "posexp-identity"
+    root.mkdir(exist_ok=True)
+    with FileLock(root / ".lock"):
+        shutil.rmtree(root / "case", ignore_errors=True)
+        try:
+            place = Place(root / "case")
+            return python(place) if name == "python" else command_line(place, CASES[name])
+        finally:
+            shutil.rmtree(root / "case", ignore_errors=True)
+
+
+def command_line(place: Place, commands: list[str]) -> dict[str, Any]:
+    """What commands say, and what they leave."""
+    done = [(command, *place.run(command)) for command in commands]
+    runs = place.runs()  # first, for the names of the runs that the texts have
+    sheets = sorted((place.path / "mlruns").glob("sweeps/*.csv"))
+    return {
+        "commands": {
+            f"{n} {place.plain(command)}": [status, place.plain(out), place.plain(err)]
+            for n, (command, status, out, err) in enumerate(done)
+        },
+        "runs": runs,
+        "sweeps": {sheet.name: place.plain(sheet.read_text()) for sheet in sheets},
+        "left waiting": len([*place.path.glob("mlruns/pending/*")]),
+    }
 
 
 def flat(found: Any, prefix: str = "") -> dict[str, Any]:
