@@ -220,16 +220,17 @@ def python(place: Place) -> dict[str, Any]:
 
 def results(name: str) -> dict[str, Any]:
     """All that a case gives."""
-    # Always the same folder: the default name of a sweep has a digest of it.
+    # Always the same folder: the default name of a sweep has a digest of it. One for each case:
+    # this process's MLflow keeps a database open.
     root = Path(tempfile.gettempdir()).resolve() / "posexp-identity"
     root.mkdir(exist_ok=True)
     with FileLock(root / ".lock"):
-        shutil.rmtree(root / "case", ignore_errors=True)
+        shutil.rmtree(root / name, ignore_errors=True)
         try:
-            place = Place(root / "case")
+            place = Place(root / name)
             return python(place) if name == "python" else command_line(place, CASES[name])
         finally:
-            shutil.rmtree(root / "case", ignore_errors=True)
+            shutil.rmtree(root / name, ignore_errors=True)
 
 
 def command_line(place: Place, commands: list[str]) -> dict[str, Any]:
@@ -271,17 +272,21 @@ def difference(one: Any, other: Any) -> str:
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> int:
-    old, new = flat(before), flat(after)
+    shared = before.keys() & after.keys()
+    old, new = (
+        flat({k: v if k in shared else "the case" for k, v in found.items()})
+        for found in (before, after)
+    )
     same = differ = 0
-    for key in [*old, *(key for key in new if key not in old)]:
+    for key in dict.fromkeys([*old, *new]):
         if key in old and key in new and repr(old[key]) == repr(new[key]):  # NaN is the same as NaN
             same += count(old[key])
             continue
         differ += 1
-        what = difference(old[key], new[key]) if key in old and key in new else (
-            "only before" if key in old else "only after")  # fmt: skip
+        only = "only before" if key in old else "only after"
+        what = difference(old[key], new[key]) if key in old and key in new else only
         print(f"{key[3:]}: {what}")
-    print(f"{same} values identical in {len(before)} cases, {differ} differ")
+    print(f"{same} values identical in {len(shared)} cases, {differ} differ")
     return int(differ > 0)
 
 
@@ -293,6 +298,7 @@ def main() -> int:
         raise SystemExit(__doc__)
     asked = dict(argument.split("=", 1) for argument in arguments).get("only")
     found = {}
+    print(f"posexp in {PACKAGE}", file=sys.stderr)
     for name in asked.split(",") if asked else [*CASES, "python"]:
         if name == "int8" and not INT8.is_file():
             print("int8 is left out: ../shared is not here", file=sys.stderr)
