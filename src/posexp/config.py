@@ -113,6 +113,8 @@ def load_config(overrides: Sequence[str] = ()) -> tuple[Config, dict[str, Any]]:
         checked = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise _explain(error, others) from error
+    except (ValueError, TypeError) as error:  # a check of another package's options
+        raise ConfigError(f"model={config.model.name}", str(error)) from error
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(checked, Config) and isinstance(plain, dict)
     return checked, {str(key): value for key, value in plain.items()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from conftest import posexp_command
 from plugins import good, install
 
 import posexp
+from posexp.models.model import Model
 from posexp.pose.skeleton import BODY
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "example_model"
@@ -210,3 +212,15 @@ def test_python_users_have_it_too(command):
         "print(poses.model, len(poses), poses.found.sum())"
     )
     assert command.python("-c", code).stdout.split() == ["blob", "12", "11"]
+
+
+def test_the_guide_speaks_of_what_there_is():
+    guide = (EXAMPLE.parent / "add-your-own-model.md").read_text()
+    (toml,) = re.findall(r"```toml\n(.*?)```", guide, re.S)
+    assert toml.splitlines()[1] in (EXAMPLE / "pyproject.toml").read_text()
+    named = re.findall(r"^\| `(\w+)", guide, re.M)
+    assert {"options", "estimate", "runtime", "variants"} <= set(named)
+    assert all(hasattr(Model, name) or name in Model.__annotations__ for name in named)
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.S)
+    for line in re.findall(r"from posexp.*", code):
+        exec(line, {})

@@ -13,7 +13,7 @@ from plugins import good, install
 
 from posexp import config, extract
 from posexp.__main__ import main
-from posexp.errors import ConfigError, ModelError
+from posexp.errors import ConfigError, ModelError, VideoError
 from posexp.measure.comparison import labels_of
 from posexp.models import registry
 from posexp.models.weights.model_file import ModelFile
@@ -283,6 +283,59 @@ def test_what_fails_in_a_model_while_it_loads_is_its_packages_fault(before, afte
     with pytest.raises(ModelError, match=r"package posexp-mine 1\.0 cannot be used") as caught:
         registry.find_weights(options), registry.load(options)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("image = np", "image = 1 / 0 * np", "ZeroDivisionError: division by zero"),
+        ("yield FramePose(frame.index,", "yield FramePose(7,", "its pose in frame 0, got 7"),
+        ("        for frame in frames:", "        for frame in list(frames)[1:]:",
+         "expected its pose in frame 0, got 1"),
+        ("        for frame in frames:", "        for frame in list(frames)[:1]:",
+         "expected its pose in frame 1, got none"),
+        ("            yield", "            if frame.index == 1: yield 'no pose'\n            yield",
+         "AttributeError: 'str' object has no attribute 'frame'"),
+        ("joints, 2", "2, joints", "image (J, 2) and confidence (J,) of 14 joints, got (2, 14)"),
+    ],
+)  # fmt: skip
+def test_what_fails_in_a_model_while_it_runs_is_its_packages_fault(
+    before, after, words, add, tmp_path
+):
+    add(files={"posexp_mine.py": but(before, after)})
+    clip = make_clip(tmp_path / "clip.mp4", frames=3)
+    with pytest.raises(ModelError, match=r"package posexp-mine 1\.0 cannot be used") as caught:
+        extract(clip, "mine")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_fails_while_the_video_is_read_is_not_the_models_fault(add, tmp_path):
+    add(files={"posexp_mine.py": but("frames:", "iter(frames):")})
+    model = registry.load(registry.options_for("mine"))
+
+    def frames():
+        raise VideoError("clip.mp4", "cannot be read")
+        yield
+
+    with pytest.raises(VideoError, match=r"^clip\.mp4: cannot be read$"):
+        list(model.estimate(frames()))
+
+
+def test_a_model_may_return_a_list(add, tmp_path):
+    listed = (
+        "def estimate(self, frames):\n        return [*self.all(frames)]\n\n    def all(self, fr"
+    )
+    add(files={"posexp_mine.py": but("def estimate(self, fr", listed)})
+    assert len(extract(make_clip(tmp_path / "clip.mp4", frames=3), "mine")) == 3
+
+
+def test_a_check_of_its_own_kind_is_a_mistake_in_the_configuration(add, capfd):
+    add(files={"posexp_mine.py": but('check_range("model.level", self.level, 0, 1)',
+        "if self.level > 1: raise ValueError('too high')")})  # fmt: skip
+    assert main(["model=mine", "model.level=2"]) == 2
+    assert capfd.readouterr().err == "posexp: model=mine: too high\n"
+    with pytest.raises(ConfigError, match="model=mine: ValueError: too high"):
+        registry.options_for("mine", level=2)
 
 
 def test_of_two_with_one_name_ours_is_taken_else_the_first(add, caplog):

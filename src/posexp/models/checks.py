@@ -1,16 +1,28 @@
-"""What a model of another package is checked for, and the defaults in its YAML."""
+"""What a model of another package is checked for, and the defaults in its YAML.
+
+Its mistakes are found where they are made, so that nobody looks for them in posexp.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
-from posexp.errors import ConfigError
-from posexp.models.model import Model
+from posexp.errors import ConfigError, ModelError, PosexpError
+from posexp.models.model import Estimator, Model
 from posexp.pose.skeleton import BODY
+
+if TYPE_CHECKING:
+    from posexp.pose.sequence import FramePose
+    from posexp.video.frame import Frame
+
+Fault = Callable[[str], ModelError]
+"""Makes the error that names the package."""
 
 _PLAIN = (str, int, float, bool, type(None))
 """What can be typed, logged, and typed again."""
@@ -39,15 +51,74 @@ def problem_of(kind: Any, name: str) -> str:
     return f"its variants {', '.join(strange)} are no {made.__name__}" if strange else ""
 
 
-def problem_of_loaded(model: Any) -> str:
-    """What a loaded model lacks; nothing when it can be asked."""
-    lacking = [joint for joint in BODY if joint not in model.skeleton.joints]
-    if lacking:
-        return (
-            f"its skeleton lacks {', '.join(lacking)}; of a joint that it does not see it says NaN "
-            "with confidence 0"
-        )
-    return ""
+class Watched:
+    """A loaded model, whose mistakes are said to be those of its package.
+
+    Parameters
+    ----------
+    model : Estimator
+        The model; ModelError without all joints of the body.
+    fault : callable
+        Makes the error.
+    """
+
+    def __init__(self, model: Estimator, fault: Fault) -> None:
+        self._model, self._fault = model, fault
+        self.name, self.skeleton, self.weights = model.name, model.skeleton, model.weights
+        self.confidence_meaning = model.confidence_meaning
+        lacking = [joint for joint in BODY if joint not in self.skeleton.joints]
+        if lacking:
+            raise fault(
+                f"its skeleton lacks {', '.join(lacking)}; of a joint that it does not see it says "
+                "NaN with confidence 0"
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
+        """What the model says, a pose per frame, in order."""
+        waiting: deque[int] = deque()
+
+        def noted() -> Iterator[Frame]:
+            for frame in frames:
+                waiting.append(frame.index)
+                yield frame
+
+        with blamed(self._fault), contextlib.ExitStack() as stack:
+            poses = self._model.estimate(noted())
+            if hasattr(poses, "close"):
+                stack.enter_context(contextlib.closing(poses))
+            for pose in poses:
+                expected = waiting.popleft() if waiting else None
+                if pose.frame != expected:
+                    raise self._fault(f"expected its pose in frame {expected}, got {pose.frame}")
+                shapes = pose.image.shape, pose.confidence.shape
+                if shapes != ((len(self.skeleton), 2), (len(self.skeleton),)):
+                    raise self._fault(
+                        f"expected image (J, 2) and confidence (J,) of {len(self.skeleton)} "
+                        f"joints, got {shapes[0]} and {shapes[1]}"
+                    )
+                yield pose
+            if waiting:
+                raise self._fault(f"expected its pose in frame {waiting[0]}, got none")
+
+
+@contextlib.contextmanager
+def blamed(fault: Fault) -> Iterator[None]:
+    """What goes wrong in another package's code is said to be its fault."""
+    try:
+        yield
+    except (PosexpError, MemoryError):
+        raise
+    except Exception as error:
+        raise fault(in_words(error)) from error
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one line, with its kind where it is none of ours."""
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, PosexpError) else f"{type(error).__name__}: {text}"
 
 
 def with_yaml(options: Any, file: Path) -> Any:

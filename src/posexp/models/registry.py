@@ -7,13 +7,12 @@ one that is asked for is imported.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.metadata
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,15 @@ def options_for(model: str, **options: object) -> Options:
     ModelError
         When its package cannot be used.
     """
-    return checks.changed(_defaults(model), options, "model.", model)  # type: ignore[no-any-return]
+    defaults: Any = _defaults(model)
+    try:
+        return checks.changed(defaults, options, "model.", model)  # type: ignore[no-any-return]
+    except PosexpError:
+        raise
+    except Exception as error:  # a stranger's own checks
+        if _is_ours(_entry(model)):
+            raise
+        raise ConfigError(f"model={model}", checks.in_words(error)) from error
 
 
 def find_weights(options: Options) -> ModelFile:
@@ -90,11 +97,11 @@ def find_weights(options: Options) -> ModelFile:
     ModelError
         When it cannot be had.
     """
-    kind = model(options.name)
-    with _blamed(options.name):
+    kind, name = model(options.name), options.name
+    with _blaming(name):
         found = kind.find_weights(options)
         if not isinstance(found, ModelFile):
-            raise fault(options.name, f"expected its weights as a ModelFile, got {found!r:.80}")
+            raise fault(name, f"expected its weights as a ModelFile, got {found!r:.80}")
     return found
 
 
@@ -106,22 +113,21 @@ def load(options: Options) -> Estimator:
     ModelError
         When its weights cannot be had or are of another kind, or its package cannot be used.
     """
-    kind = model(options.name)
-    with _blamed(options.name):
+    kind, name = model(options.name), options.name
+    with _blaming(name):
         loaded = kind.load(options)
-        if problem := checks.problem_of_loaded(loaded):
-            raise fault(options.name, problem)
-    return loaded
+        if _is_ours(_entry(name)):
+            return loaded
+        return checks.Watched(loaded, functools.partial(fault, name))
 
 
 def runtime_of(options: Options, weights: ModelFile) -> str:
     """What computes with a model file, and its version: each rounds in its own way."""
-    kind = model(options.name)
-    with _blamed(options.name):
+    kind, name = model(options.name), options.name
+    with _blaming(name):
         said = kind.runtime(options, weights)
-    if _is_ours(_entry(options.name)):
-        return said
-    return ", ".join(filter(None, (" ".join(package_of(options.name)), said)))
+    package = "" if _is_ours(_entry(name)) else " ".join(package_of(name))
+    return ", ".join(filter(None, (package, said)))
 
 
 def variants() -> dict[str, Options]:
@@ -213,6 +219,13 @@ def _check_installation() -> None:
         )  # fmt: skip
 
 
+def _blaming(name: str) -> AbstractContextManager[None]:
+    """In which a mistake is said to be that of the package, where it is not ours."""
+    if _is_ours(_entry(name)):
+        return nullcontext()
+    return checks.blamed(functools.partial(fault, name))
+
+
 @functools.cache
 def _imported(entry: EntryPoint) -> tuple[type[Model] | None, str, BaseException | None]:
     """The class; or None, what is wrong with it, and the error that said so."""
@@ -220,7 +233,7 @@ def _imported(entry: EntryPoint) -> tuple[type[Model] | None, str, BaseException
         thing = entry.load()
         reason = checks.problem_of(thing, entry.name)
     except (Exception, SystemExit) as error:  # whatever a stranger's module does
-        return None, _in_words(error), error
+        return None, checks.in_words(error), error
     return (None, reason, None) if reason else (thing, "", None)
 
 
@@ -238,22 +251,4 @@ def _defaults(name: str) -> Any:
     try:
         return checks.with_yaml(options, file)
     except Exception as error:  # of a stranger's file, and of a stranger's checks
-        raise fault(name, f"{file.name}: {_in_words(error)}") from error
-
-
-@contextlib.contextmanager
-def _blamed(name: str) -> Iterator[None]:
-    """What goes wrong in another package's code is said to be its fault."""
-    try:
-        yield
-    except PosexpError:
-        raise
-    except Exception as error:
-        if _is_ours(_entry(name)):
-            raise
-        raise fault(name, _in_words(error)) from error
-
-
-def _in_words(error: BaseException) -> str:
-    text = str(error).partition("\n")[0]
-    return text if isinstance(error, PosexpError) else f"{type(error).__name__}: {text}"
+        raise fault(name, f"{file.name}: {checks.in_words(error)}") from error
