@@ -16,14 +16,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do(line: Line) -> int:
-    """What is heavy is loaded when it is known what to do."""
+    """Do what was typed; of what is heavy, each command loads what it needs."""
     if line.name in ("weights", "media"):
-        from posexp.terminal import upkeep
-
-        return upkeep.do(line)
-    from posexp.terminal import commands
-
-    return commands.do(line)
+        from posexp.terminal.upkeep import FUNCTIONS
+    elif line.name in ("evaluate", "compare"):
+        from posexp.terminal.logged import FUNCTIONS
+    else:
+        from posexp.terminal.commands import FUNCTIONS
+    return FUNCTIONS[line.name](line)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,7 @@ def test_a_wheel_from_the_sdist_works_in_an_empty_environment(tmp_path):
         result = subprocess.run(
             [str(tmp_path / "empty" / "bin" / "python"), "-m", "posexp", *arguments],
             cwd=anywhere, capture_output=True, text=True, timeout=300, check=False,
+            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
     run = posexp.load("last", uri=f"sqlite:///{anywhere}/mlruns/mlflow.db")

@@ -12,11 +12,11 @@ import pytest
 
 from posexp import config
 from posexp.__main__ import main
-from posexp.benchmark import commands as measuring
 from posexp.benchmark.__main__ import PROGRAM as BENCHMARK
 from posexp.benchmark.__main__ import main as benchmark
+from posexp.benchmark.commands import FUNCTIONS as MEASURING
 from posexp.errors import ModelError
-from posexp.terminal import commands, streams, upkeep
+from posexp.terminal import commands, logged, streams, upkeep
 from posexp.terminal.entry import command_line
 from posexp.terminal.parser import Command, Program
 from posexp.terminal.usage import PROGRAM
@@ -67,14 +67,14 @@ def test_what_needs_nothing_heavy_loads_nothing_heavy(arguments):
 
 
 @pytest.mark.parametrize(
-    "module", ["posexp.terminal.commands", "posexp.benchmark.commands", "posexp.notebook.magics"]
+    "module", ["posexp.terminal.commands", "posexp.terminal.upkeep", "posexp.notebook.magics"]
 )
 def test_what_takes_seconds_is_loaded_when_there_is_something_to_do(module):
     code = (
         f"import sys, {module};"
         "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[1:])))"
     )
-    heavy = ["mlflow", "tensorflow", "mediapipe", "matplotlib"]
+    heavy = ["mlflow", "tensorflow", "mediapipe", "matplotlib", "scipy"]
     shown = subprocess.run(
         [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
     ).stdout
@@ -82,9 +82,9 @@ def test_what_takes_seconds_is_loaded_when_there_is_something_to_do(module):
 
 
 def test_every_command_is_done_by_a_function():
-    done = {*commands.FUNCTIONS, *upkeep.FUNCTIONS}
+    done = {*commands.FUNCTIONS, *logged.FUNCTIONS, *upkeep.FUNCTIONS}
     assert done == {command.name for command in PROGRAM.all()}
-    assert set(measuring.FUNCTIONS) == {command.name for command in BENCHMARK.all()}
+    assert set(MEASURING) == {command.name for command in BENCHMARK.all()}
 
 
 def test_the_benchmark_has_the_same_habits(capsys):

@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do(line: Line) -> int:
-    from posexp.benchmark import commands  # all that is heavy, when it is known what to do
+    from posexp.benchmark.commands import FUNCTIONS  # heavy: when it is known what to do
 
-    return commands.do(line)
+    return FUNCTIONS[line.name](line)
 
 
 if __name__ == "__main__":

@@ -28,11 +28,6 @@ from posexp.terminal.parser import Line, names_in
 from posexp.video.embedded import embedded_clip
 
 
-def do(line: Line) -> int:
-    """Do what was typed; the exit status."""
-    return FUNCTIONS[line.name](line)
-
-
 def render(line: Line) -> int:
     """Draw clips."""
     folder, begin = _folder(line.keys["folder"]), time.perf_counter()

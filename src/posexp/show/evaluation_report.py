@@ -10,26 +10,6 @@ from posexp.show import figures
 from posexp.show.picture_files import save_picture
 from posexp.show.pictures import WorstFrames
 
-SUMMARY = (
-    ("error, mean", "error/mean_px", "{:.2f} px"),
-    ("error, median", "error/median_px", "{:.2f} px"),
-    ("error, 95th percentile", "error/p95_px", "{:.2f} px"),
-    ("error / torso length", "error/mean_torso", "{:.2%}"),
-    ("joints missing", "detection/missing_share", "{:.1%}"),
-    ("PCK at 0.1 torso", "pck/0.10", "{:.1%}"),
-    ("PCK at 0.2 torso", "pck/0.20", "{:.1%}"),
-    ("OKS, mean", "oks/mean", "{:.3f}"),
-    ("OKS-AP", "oks/ap", "{:.3f}"),
-    ("knee angle error", "angle_error/knee_deg", "{:.1f} deg"),
-    ("hip angle error", "angle_error/hip_deg", "{:.1f} deg"),
-    ("trunk angle error", "angle_error/trunk_deg", "{:.1f} deg"),
-    ("MPJPE (same mid-hip)", "world_error/mpjpe_root_mm", "{:.0f} mm"),
-    ("PA-MPJPE", "world_error/pa_mpjpe_mm", "{:.0f} mm"),
-    ("left/right swaps", "swaps/count", "{:.0f}"),
-    ("lag", "timing/lag_ms", "{:.0f} ms"),
-)
-"""Label, metric and format of what is printed."""
-
 
 def write_evaluation(evaluation: Evaluation, worst: WorstFrames | None, folder: Path) -> None:
     """Write ``evaluation/*.csv``, ``evaluation/worst_frames.png`` and ``figures/*.png``."""

@@ -1,5 +1,5 @@
 """The command line: what can be typed, what is done then, and what is printed.
 
-`parser`, `usage`, `streams` and `entry` are light, for ``--help``; `commands` brings all the rest,
-in one import, and `upkeep` little. Nothing but programs imports this: ``posexp``, the benchmark.
+`parser`, `usage`, `streams` and `entry` are light, for ``--help``; `commands`, `logged` and
+`upkeep` are loaded when one of their commands was typed. Only programs import from here.
 """

@@ -1,7 +1,4 @@
-"""What is done with runs: a function for each command, which returns the exit status.
-
-Everything heavy is imported here, once it is known that there is something to do.
-"""
+"""Making runs, logging and showing them: a function for each command; it returns the status."""
 
 from __future__ import annotations
 
@@ -14,26 +11,18 @@ from collections.abc import Callable
 from posexp.config import load_config
 from posexp.errors import ConfigError
 from posexp.runs import run as runs
-from posexp.runs.logged import compare_runs, evaluate_run
 from posexp.runs.recovery import log_waiting, recover
 from posexp.store.archive import Archive
 from posexp.store.server import own_names, ui_command
 from posexp.sweeps import batch, clips
-from posexp.terminal.parser import Line, names_in
+from posexp.terminal.parser import Line
 from posexp.terminal.summaries import (
-    print_comparison,
-    print_evaluation,
     print_repetition,
     print_run,
     print_sweep,
 )
 
 log = logging.getLogger("posexp")
-
-
-def do(line: Line) -> int:
-    """Do what was typed; the exit status."""
-    return FUNCTIONS[line.name](line)
 
 
 def run(line: Line) -> int:
@@ -60,26 +49,9 @@ def rerun(line: Line) -> int:
     return 0 if again.identical else 1
 
 
-def evaluate(line: Line) -> int:
-    """Measure a logged run against ground truth."""
-    run, evaluation = evaluate_run(str(line.keys["run"]), line.keys["truth"], _archive(line))
-    for note in evaluation.notes:
-        log.warning("%s", note)
-    print_evaluation(run, evaluation)
-    return 0
-
-
-def compare(line: Line) -> int:
-    """Compare logged runs."""
-    ids, video, sweep = names_in(line.keys["runs"]), line.keys["video"], line.keys["sweep"]
-    for run, comparison in compare_runs(ids, video, sweep, _archive(line)):
-        print_comparison(run, comparison)
-    return 0
-
-
 def sync(line: Line) -> int:
     """Log what waits."""
-    archive = _archive(line)
+    archive = Archive(load_config(line.overrides)[0].tracking)
     if not archive.outbox.base.is_dir():
         print("Nothing is waiting to be logged")
         return 0
@@ -95,7 +67,8 @@ def sync(line: Line) -> int:
 
 def ui(line: Line) -> int:
     """Serve the MLflow UI, in place of this process."""
-    host, port, archive = line.options.host, line.options.port, _archive(line)
+    host, port = line.options.host, line.options.port
+    archive = Archive(load_config(line.overrides)[0].tracking)
     store = archive.open()
     if store.is_server:
         print(f"The runs are on a server; open {store.uri}")
@@ -124,16 +97,9 @@ def ui(line: Line) -> int:
     os.execve(command[0], command, environment)
 
 
-def _archive(line: Line) -> Archive:
-    """Where the runs are."""
-    return Archive(load_config(line.overrides)[0].tracking)
-
-
 FUNCTIONS: dict[str, Callable[[Line], int]] = {
     "": run,
     "ui": ui,
-    "evaluate": evaluate,
-    "compare": compare,
     "rerun": rerun,
     "sync": sync,
 }

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 from posexp.errors import PosexpError
-from posexp.models import native
 from posexp.terminal.parser import Line, Program, parse
 from posexp.terminal.streams import Lines, Output, stop_on_sigterm, streams
 
@@ -54,10 +53,12 @@ def _run(arguments: Sequence[str], program: Program, do: Callable[[Line], int]) 
             print(program.help_of(line.command), end="")
             return 0
         if line.options.version:
-            from importlib.metadata import version
+            from importlib.metadata import version  # 20 ms
 
             print(f"posexp {version('posexp')}")
             return 0
+        from posexp.models import native  # it brings importlib.metadata too
+
         shown = verbose or (line.command is not None and line.command.shows_stderr)
         quiet = contextlib.nullcontext() if shown else native.messages_off(Output)
         with stop_on_sigterm(), quiet:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from posexp.measure.comparison import Comparison
-from posexp.measure.evaluation import Evaluation
 from posexp.runs.run import Repetition
-from posexp.show.evaluation_report import SUMMARY
 from posexp.store.address import is_server
 from posexp.store.run import Run
 from posexp.sweeps.batch import Sweep
 
+if TYPE_CHECKING:  # these bring SciPy
+    from posexp.measure.comparison import Comparison
+    from posexp.measure.evaluation import Evaluation
+
+# Label, metric and format.
 _OF_A_RUN = (
     ("frames", "tracking/frames", "{:.0f}"),
     ("tracked", "tracking/tracked_share", "{:.1%}"),
@@ -25,6 +28,24 @@ _OF_A_RUN = (
     ("jitter (above 6 Hz)", "jitter/residual_px", "{:.2f} px"),
     ("jitter / torso length", "jitter/residual_torso", "{:.2%}"),
 )
+_OF_AN_EVALUATION = (
+    ("error, mean", "error/mean_px", "{:.2f} px"),
+    ("error, median", "error/median_px", "{:.2f} px"),
+    ("error, 95th percentile", "error/p95_px", "{:.2f} px"),
+    ("error / torso length", "error/mean_torso", "{:.2%}"),
+    ("joints missing", "detection/missing_share", "{:.1%}"),
+    ("PCK at 0.1 torso", "pck/0.10", "{:.1%}"),
+    ("PCK at 0.2 torso", "pck/0.20", "{:.1%}"),
+    ("OKS, mean", "oks/mean", "{:.3f}"),
+    ("OKS-AP", "oks/ap", "{:.3f}"),
+    ("knee angle error", "angle_error/knee_deg", "{:.1f} deg"),
+    ("hip angle error", "angle_error/hip_deg", "{:.1f} deg"),
+    ("trunk angle error", "angle_error/trunk_deg", "{:.1f} deg"),
+    ("MPJPE (same mid-hip)", "world_error/mpjpe_root_mm", "{:.0f} mm"),
+    ("PA-MPJPE", "world_error/pa_mpjpe_mm", "{:.0f} mm"),
+    ("left/right swaps", "swaps/count", "{:.0f}"),
+    ("lag", "timing/lag_ms", "{:.0f} ms"),
+)
 
 
 def print_run(run: Run) -> None:
@@ -33,7 +54,7 @@ def print_run(run: Run) -> None:
     _print_metrics(run.metrics, _OF_A_RUN)
     if "truth" in run.tags:
         print("against ground truth")
-        _print_metrics(run.metrics, SUMMARY)
+        _print_metrics(run.metrics, _OF_AN_EVALUATION)
     print(f"\nResults   {run.artifacts}")
     print(f"Run page  {run.page}")
     print(f"Compare   {run.compare_page}")
@@ -45,7 +66,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """How far a run is from ground truth."""
     labelled = f"{len(evaluation.truth)} labelled frames"
     print(f"\n{run.name}   {labelled}, {len(evaluation.body)} joints")
-    _print_metrics(evaluation.metrics(), SUMMARY)
+    _print_metrics(evaluation.metrics(), _OF_AN_EVALUATION)
     print(f"\nRun page  {run.page}")
 
 

@@ -12,11 +12,6 @@ from posexp.notebook import media
 from posexp.terminal.parser import Line, names_in
 
 
-def do(line: Line) -> int:
-    """Do what was typed; the exit status."""
-    return FUNCTIONS[line.name](line)
-
-
 def weights(line: Line) -> int:
     """List the published models, or fetch some."""
     names = names_in(line.keys["get"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from posexp.errors import ConfigError
-from posexp.models import registry
 from posexp.terminal.parser import Command, Options, Program
 
 _HELP = """\
@@ -183,6 +182,8 @@ Examples
 
 def help_text() -> str:
     """All of it; the models are those that are installed."""
+    from posexp.models import registry  # 40 ms, which no other help needs
+
     return _HELP.replace("{models}", " | ".join(registry.names()))
 
 

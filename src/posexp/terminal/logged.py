@@ -1,0 +1,36 @@
+"""What is done with logged runs: evaluating one, comparing several; it brings SciPy, matplotlib."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from posexp.config import load_config
+from posexp.runs.logged import compare_runs, evaluate_run
+from posexp.store.archive import Archive
+from posexp.terminal.parser import Line, names_in
+from posexp.terminal.summaries import print_comparison, print_evaluation
+
+log = logging.getLogger("posexp")
+
+
+def evaluate(line: Line) -> int:
+    """Measure a logged run against ground truth."""
+    archive = Archive(load_config(line.overrides)[0].tracking)
+    run, evaluation = evaluate_run(str(line.keys["run"]), line.keys["truth"], archive)
+    for note in evaluation.notes:
+        log.warning("%s", note)
+    print_evaluation(run, evaluation)
+    return 0
+
+
+def compare(line: Line) -> int:
+    """Compare logged runs."""
+    ids, video, sweep = names_in(line.keys["runs"]), line.keys["video"], line.keys["sweep"]
+    archive = Archive(load_config(line.overrides)[0].tracking)
+    for run, comparison in compare_runs(ids, video, sweep, archive):
+        print_comparison(run, comparison)
+    return 0
+
+
+FUNCTIONS: dict[str, Callable[[Line], int]] = {"evaluate": evaluate, "compare": compare}
