@@ -52,8 +52,7 @@ What is written              keypoints.joints=body|all   keypoints.confidence_th
 
 Many videos                  a sweep does what is missing; the same command goes on with it
   video                      folder, glob, .txt, .csv (column video; the others become tags)
-  launcher=basic             one after another
-  launcher=joblib            launcher.jobs=-1   clips at once on this machine
+  launcher.jobs=1            clips at once on this machine; -1 is one per processor
   launcher=submitit          SLURM: launcher.jobs, cpus, memory_gb, minutes, partition, account
   force=true                 again, also what is finished       tracking.sweep   its name
 
