@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequences import standing
 
+import posexp
 from posexp.errors import TableError
 from posexp.measure.comparison import bone_variation, compare, labels_of
 from posexp.measure.quality import summary
@@ -203,24 +204,23 @@ def test_what_cannot_be_compared_is_one_line(runs, expected):
         compare(runs)
 
 
-class Logged:
-    def __init__(self, name, video="clip.mp4", **params):
-        self.id = self.name = name
-        self.params = {"model": name, **{f"model.{k}": v for k, v in params.items()}}
-        self.tags = {"video": video, "video.sha256": video}
-
+class Logged(posexp.Run):
     def poses(self):
         return standing(3, model=self.name, confidence=np.full((3, 17), 0.4))
 
 
-def logged(name, threshold):
-    run = Logged(name)
-    run.params["keypoints.confidence_threshold"] = str(threshold)
-    return run
+def logged(name, video="clip.mp4", threshold=None, **options):
+    params = {"model": name, **{f"model.{k}": v for k, v in options.items()}}
+    if threshold is not None:
+        params["keypoints.confidence_threshold"] = str(threshold)
+    tags = {"video": video, "video.sha256": video}
+    return Logged(name, name, "FINISHED", params, tags, {}, "", "1", "sqlite:///mlflow.db")
 
 
 def test_each_run_keeps_its_own_confidence_threshold(tmp_path):
-    comparison = compare([logged("mlkit", 0.3), logged("lightning", 0.5), standing(3, model="x")])
+    comparison = compare(
+        [logged("mlkit", threshold=0.3), logged("lightning", threshold=0.5), standing(3, model="x")]
+    )
     table = comparison.run_table().set_index("run")
     assert table["threshold"].tolist() == [0.3, 0.5, 0.3]
     assert table["tracked"].tolist() == [1, 0, 1]
@@ -230,17 +230,17 @@ def test_each_run_keeps_its_own_confidence_threshold(tmp_path):
     assert (comparison.overlap(0.2)["only_second_lost"] == 0).all()
     page = write_comparison(comparison, tmp_path / "a", "title", []).read_text(encoding="utf-8")
     assert "seen from confidence" in page
-    alike = compare([logged("mlkit", 0.5), logged("lightning", 0.5)])
+    alike = compare([logged("mlkit", threshold=0.5), logged("lightning", threshold=0.5)])
     page = write_comparison(alike, tmp_path / "b", "title", []).read_text(encoding="utf-8")
     assert "seen from confidence" not in page
     assert "0.5" in (tmp_path / "b" / "tables" / "runs.csv").read_text()
 
 
 def test_labels_tell_runs_apart():
-    runs = [Logged("mlkit", mode="stream"), Logged("mlkit", mode="single_image"),
-            Logged("lightning", weights="https://a/b/4"),
-            Logged("lightning", weights="/x/c.tflite"),
-            Logged("thunder"), standing(2, model="thunder")]  # fmt: skip
+    runs = [logged("mlkit", mode="stream"), logged("mlkit", mode="single_image"),
+            logged("lightning", weights="https://a/b/4"),
+            logged("lightning", weights="/x/c.tflite"),
+            logged("thunder"), standing(2, model="thunder")]  # fmt: skip
     assert labels_of(runs) == [
         "mlkit stream", "mlkit single_image", "lightning weights=4", "lightning weights=c.tflite",
         "thunder (1)", "thunder (2)",
@@ -249,8 +249,8 @@ def test_labels_tell_runs_apart():
 
 def test_logged_runs_of_different_videos():
     with pytest.raises(TableError, match=r"one video, got a\.mp4 and b\.mp4"):
-        compare([Logged("mlkit", "a.mp4"), Logged("lightning", "b.mp4")])
-    assert compare([Logged("mlkit"), Logged("lightning")]).labels == ["mlkit", "lightning"]
+        compare([logged("mlkit", "a.mp4"), logged("lightning", "b.mp4")])
+    assert compare([logged("mlkit"), logged("lightning")]).labels == ["mlkit", "lightning"]
 
 
 def test_figures_and_report(tmp_path):

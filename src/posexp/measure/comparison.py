@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,6 @@ AGREEMENT = 0.1
 """Share of the torso length within which two positions count as the same."""
 
 _APART = 0.3  # s between two frames that `Comparison.worst_frames` lists
-_SEEN_FROM = "keypoints.confidence_threshold"  # the parameter of a run
 _LIMITS = 1.96  # standard deviations: 95 % of normal differences
 
 
@@ -42,7 +42,13 @@ class LoggedRun(Protocol):
     @property
     def params(self) -> dict[str, str]: ...
     @property
-    def tags(self) -> dict[str, str]: ...
+    def model(self) -> str: ...
+    @property
+    def video(self) -> Path | None: ...
+    @property
+    def video_sha256(self) -> str: ...
+    @property
+    def threshold(self) -> float | None: ...
 
     def poses(self) -> PoseSequence:
         """Its keypoints."""
@@ -374,8 +380,8 @@ def bone_variation(poses: PoseSequence) -> float:
 
 def threshold_of(run: LoggedRun | PoseSequence) -> float:
     """The confidence from which a joint of a run counts as seen; the default's for a sequence."""
-    given = None if isinstance(run, PoseSequence) else run.params.get(_SEEN_FROM)
-    return quality.THRESHOLD if given is None else float(given)
+    given = None if isinstance(run, PoseSequence) else run.threshold
+    return quality.THRESHOLD if given is None else given
 
 
 def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
@@ -386,10 +392,7 @@ def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
         }
         for run in runs
     ]  # fmt: skip
-    names = [
-        run.model if isinstance(run, PoseSequence) else run.params.get("model", run.name)
-        for run in runs
-    ]
+    names = [run.model or ("" if isinstance(run, PoseSequence) else run.name) for run in runs]
     labels = []
     for name, own in zip(names, params, strict=True):
         alike = [p for n, p in zip(names, params, strict=True) if n == name]
@@ -410,7 +413,7 @@ def _short(model: str, key: str, value: str) -> str:
 
 
 def _check_same_video(runs: Sequence[LoggedRun]) -> None:
-    videos = {run.tags.get("video.sha256", run.id): run.tags.get("video", "?") for run in runs}
+    videos = {run.video_sha256 or run.id: str(run.video or "?") for run in runs}
     if len(videos) > 1:
         raise TableError(
             "compare", f"expected runs of one video, got {' and '.join(sorted(videos.values()))}",
