@@ -296,6 +296,8 @@ def test_what_fails_in_a_model_while_it_loads_is_its_packages_fault(before, afte
          "expected its pose in frame 1, got none"),
         ("            yield", "            if frame.index == 1: yield 'no pose'\n            yield",
          "AttributeError: 'str' object has no attribute 'frame'"),
+        ("self.level)", "2.5 + 0)", "frame 0: expected confidence between 0 and 1, got 2.5"),
+        ("image = np", "image = np.nan * np", "frame 0: expected confidence 0 where image is NaN"),
         ("joints, 2", "2, joints", "image (J, 2) and confidence (J,) of 14 joints, got (2, 14)"),
     ],
 )  # fmt: skip

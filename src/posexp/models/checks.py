@@ -73,7 +73,9 @@ class Watched:
                 "NaN with confidence 0"
             )
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # what else it has, such as an input size
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(self._model, name)
 
     def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
@@ -93,15 +95,25 @@ class Watched:
                 expected = waiting.popleft() if waiting else None
                 if pose.frame != expected:
                     raise self._fault(f"expected its pose in frame {expected}, got {pose.frame}")
-                shapes = pose.image.shape, pose.confidence.shape
-                if shapes != ((len(self.skeleton), 2), (len(self.skeleton),)):
-                    raise self._fault(
-                        f"expected image (J, 2) and confidence (J,) of {len(self.skeleton)} "
-                        f"joints, got {shapes[0]} and {shapes[1]}"
-                    )
+                if problem := self._problem(pose):
+                    raise self._fault(f"frame {pose.frame}: {problem}")
                 yield pose
             if waiting:
                 raise self._fault(f"expected its pose in frame {waiting[0]}, got none")
+
+    def _problem(self, pose: FramePose) -> str:
+        joints, (image, confidence) = len(self.skeleton), (pose.image, pose.confidence)
+        if (image.shape, confidence.shape) != ((joints, 2), (joints,)):
+            return (
+                f"expected image (J, 2) and confidence (J,) of {joints} joints, got {image.shape} "
+                f"and {confidence.shape}"
+            )
+        if not ((confidence >= 0) & (confidence <= 1)).all():
+            return (
+                f"expected confidence between 0 and 1, got {confidence.min()} to {confidence.max()}"
+            )
+        nowhere = (image != image).any(axis=1)  # NaN
+        return "expected confidence 0 where image is NaN" if confidence[nowhere].any() else ""
 
 
 @contextlib.contextmanager
