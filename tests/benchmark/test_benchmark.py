@@ -115,6 +115,7 @@ def test_rendering_writes_clip_truth_and_scene_and_keeps_them(tiny, tmp_path, mo
 
 
 def test_pictures_and_joints_are_the_same_every_time(tiny, tmp_path, monkeypatch):
+    # What the encoder is given: x264's look-ahead does not promise the same bytes twice.
     given = []
 
     class Watched(film.VideoWriter):
@@ -127,7 +128,7 @@ def test_pictures_and_joints_are_the_same_every_time(tiny, tmp_path, monkeypatch
         given.append([])
         rendering.render(tmp_path / folder, ["noisy"], seed=seed, progress=False)
     assert np.array_equal(given[0], given[1]) and not np.array_equal(given[0], given[2])
-    for name in ("noisy.mp4", "noisy.truth.parquet", "noisy.scene.json"):
+    for name in ("noisy.truth.parquet", "noisy.scene.json"):
         one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))
         assert one == two, name
 

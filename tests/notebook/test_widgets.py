@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import ffmpeg
@@ -273,6 +274,10 @@ def test_what_browsers_cannot_play_becomes_h264_with_the_same_times(server):
     assert [f.time for f in made.frames()] == pytest.approx(
         [f.time for f in original.frames()], abs=1e-4
     )
+    with av.open(str(proxy)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    assert all(packet.pts == packet.dts for packet in packets)  # no B-frames
+    assert [i for i, packet in enumerate(packets) if packet.is_keyframe] == [0, 15]
     before = proxy.stat().st_mtime_ns
     assert media.url_of(video) == url and proxy.stat().st_mtime_ns == before
 

@@ -14,7 +14,7 @@ from clips import BLUE, RED, corners, encode, encoder, ffmpeg, make_clip, quadra
 from posexp.errors import ConfigError, VideoError
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
-from posexp.video.writer import KEY_FRAME_EVERY, VideoWriter
+from posexp.video.writer import KEY_FRAME_EVERY, Encoding, VideoWriter
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast")
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
@@ -292,6 +292,34 @@ def test_discard_leaves_nothing(count: int, tmp_path: Path) -> None:
     writer.discard()
     assert not any(tmp_path.iterdir())
     assert not writer.close()
+
+
+def test_after_an_error_between_two_frames_the_old_file_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "overlay.mp4"
+    path.write_bytes(b"the old one")
+    with pytest.raises(ZeroDivisionError), VideoWriter(path, 25) as writer:
+        write_black(writer, 60)
+        raise ZeroDivisionError
+    assert [file.name for file in tmp_path.iterdir()] == ["overlay.mp4"]
+    assert path.read_bytes() == b"the old one"
+    with VideoWriter(path, 25) as writer:
+        write_black(writer, 3)
+    assert [file.name for file in tmp_path.iterdir()] == ["overlay.mp4"]
+    assert len(list(VideoSource(path).frames())) == 3
+
+
+def test_fine_colors_are_those_of_all_four_pixels(tmp_path: Path) -> None:
+    """Columns of red and blue: halfway between them, or red throughout."""
+    stripes = np.zeros((64, 96, 3), np.uint8)
+    stripes[:, ::2], stripes[:, 1::2] = RED, BLUE
+    hue = {}
+    for fine in (False, True):
+        path = tmp_path / f"{fine}.mp4"
+        with VideoWriter(path, 25, Encoding(10, fine_colors=fine)) as writer:
+            writer.write(stripes, 0.0)
+        hue[fine] = next(VideoSource(path).frames()).rgb().mean(axis=(0, 1))
+    assert hue[True] == pytest.approx(stripes.mean(axis=(0, 1)), abs=12)
+    assert hue[False][0] > hue[True][0] + 50
 
 
 def test_no_frames_no_file(tmp_path: Path) -> None:

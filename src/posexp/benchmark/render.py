@@ -32,8 +32,8 @@ def render(
     names : sequence of str, optional
         Of clips of the catalogue; all by default.
     seed : int
-        Of sway and noise. The same seed gives the same pictures and joints, and the same x264 the
-        same files.
+        Of sway and noise. The same seed gives the same pictures and joints; the bytes of the
+        H.264 may differ a little, since x264's look-ahead is not repeatable.
     progress : bool
         Show a progress bar.
 

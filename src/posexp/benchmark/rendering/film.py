@@ -121,7 +121,8 @@ def write_clip(
     rate = Fraction(film.fps).limit_denominator(1000) / film.every
     times = np.arange(len(kept)) / float(rate)
     path = folder / f"{name}.mp4"
-    with VideoWriter(path, float(rate), Encoding(film.crf, "veryslow", round(rate))) as writer:
+    encoding = Encoding(film.crf, "veryslow", round(rate), fine_colors=True)
+    with VideoWriter(path, float(rate), encoding) as writer:
         for index, picture in enumerate(kept):
             writer.write(develop(picture, film, (seed, index)), float(index / rate))
     camera = scene.camera
