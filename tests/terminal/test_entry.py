@@ -18,7 +18,7 @@ from posexp.benchmark.commands import FUNCTIONS as MEASURING
 from posexp.errors import ModelError
 from posexp.terminal import commands, logged, streams, upkeep
 from posexp.terminal.entry import command_line
-from posexp.terminal.parser import Command, Program
+from posexp.terminal.program import Command, Program
 from posexp.terminal.usage import PROGRAM
 
 POSEXP = f"{sys.executable} -m posexp"

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from posexp.terminal.entry import command_line
-from posexp.terminal.parser import Command, Line, Program
+from posexp.terminal.parser import Line
+from posexp.terminal.program import Command, Program
 
 _HELP = """\
 How well does each variant see a person who rises from a chair? Rendered clips, exact joints.

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from posexp.errors import PosexpError
-from posexp.terminal.parser import Line, Program, parse
+from posexp.terminal.parser import Line, parse
+from posexp.terminal.program import Program
 from posexp.terminal.streams import Lines, Output, stop_on_sigterm, streams
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posexp.errors import ConfigError
-from posexp.terminal.parser import Command, Options, Program
+from posexp.terminal.program import Command, Options, Program
 
 _HELP = """\
 posexp: what did each pose model see, how sure was it, and which should I use?
