@@ -107,14 +107,20 @@ def test_minus_one_is_one_per_processor(launched, monkeypatch):
 
 
 def test_an_interruption_stops_all_that_are_under_way_and_begins_no_other(launched):
+    # A shell that runs the tests in the background has them ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def interrupt() -> None:
         while len(busy) < 3:
             time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        next(launched(9, 3))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(launched(9, 3))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(made) == 3 and all(worker.stopped.is_set() for worker in made)
     assert busy == []
 
