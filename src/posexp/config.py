@@ -21,7 +21,7 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from posexp.errors import ConfigError, ModelError
-from posexp.models import registry
+from posexp.models import entries, registry
 from posexp.settings import (
     KeypointSettings,
     LocalLauncher,
@@ -303,7 +303,7 @@ def _groups() -> dict[str, list[str]]:
         for group in sorted(folder.iterdir())
         if group.is_dir()
     }
-    return {**groups, "model": sorted({*groups["model"], *registry.names()})}
+    return {**groups, "model": sorted({*groups["model"], *entries.names()})}
 
 
 def _chosen(overrides: Sequence[str]) -> str:
@@ -338,7 +338,7 @@ def _known_keys() -> dict[str, dict[str, Any]]:
         try:
             known[model] = flatten(_composed(model))
         except ModelError as error:
-            registry.warn(str(error))
+            entries.warn(str(error))
     return known
 
 

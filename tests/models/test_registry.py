@@ -15,7 +15,7 @@ from posexp import config, extract
 from posexp.__main__ import main
 from posexp.errors import ConfigError, ModelError, VideoError
 from posexp.measure.comparison import labels_of
-from posexp.models import registry
+from posexp.models import entries, registry
 from posexp.models.weights.model_file import ModelFile
 from posexp.pose.sequence import PoseSequence
 from posexp.runs import recovery
@@ -28,9 +28,9 @@ MINE = {"mine": "posexp_mine:Mine"}
 
 
 def forget():
-    registry._registered.cache_clear()
+    entries.registered.cache_clear()
     registry._imported.cache_clear()
-    registry._said.clear()
+    entries._said.clear()
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def add(tmp_path, monkeypatch):
 
 
 def test_ours_are_registered_as_anybodys():
-    assert registry.names() == ["lightning", "mlkit", "thunder"]
+    assert entries.names() == ["lightning", "mlkit", "thunder"]
     assert registry.package_of("mlkit") == ("posexp", importlib.metadata.version("posexp"))
     assert list(registry.variants()) == [
         "lightning", "lightning_int8", "thunder", "mlkit_lite", "mlkit_lite_image", "mlkit_full",
@@ -73,7 +73,7 @@ def test_names_are_read_without_a_model_and_one_model_without_the_others(tmp_pat
     install(tmp_path, "posexp-mine", MINE, {"posexp_mine.py": "raise SystemExit('imported')"})
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from posexp.models import registry;"
-        "assert registry.names() == ['lightning', 'mine', 'mlkit', 'thunder'];"
+        "assert entries.names() == ['lightning', 'mine', 'mlkit', 'thunder'];"
         "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[2:])));"
         "from posexp.config import load_config; load_config(['model=mlkit']);"
         "print({'posexp_mine', 'posexp.models.movenet', 'cv2', 'mediapipe'} & set(sys.modules))"
@@ -86,7 +86,7 @@ def test_names_are_read_without_a_model_and_one_model_without_the_others(tmp_pat
 
 def test_a_model_of_another_package_is_a_model(add, tmp_path):
     add()
-    assert registry.names() == ["lightning", "mine", "mlkit", "thunder"]
+    assert entries.names() == ["lightning", "mine", "mlkit", "thunder"]
     options = config.load_config(["model=mine", "model.level=0.25", "model.inner.far=3"])[0].model
     assert options == registry.options_for("mine", level=0.25, inner={"far": 3})
     assert (options.inner.near, options.inner.far) == (1.0, 3)
@@ -355,7 +355,7 @@ def test_of_two_with_one_name_ours_is_taken_else_the_first(add, caplog):
 
 def test_a_name_that_nobody_can_type_is_left_out(add, caplog):
     add(models={"a b": "posexp_mine:Mine", "a,b": "posexp_mine:Mine", **MINE})
-    assert registry.names() == ["lightning", "mine", "mlkit", "thunder"]
+    assert entries.names() == ["lightning", "mine", "mlkit", "thunder"]
     assert len(caplog.messages) == 2 and "posexp-mine: nobody can type" in caplog.messages[0]
 
 
@@ -375,7 +375,7 @@ def test_an_installation_older_than_the_code_says_how_to_install_again(monkeypat
     nothing = importlib.metadata.EntryPoints(())
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: nothing)
     forget()
-    assert registry.names() == []
+    assert entries.names() == []
     assert main(["model=mlkit"]) == main([]) == 1
     first, second = capfd.readouterr().err.splitlines()
     assert first == second and "none are registered: this installation is older than" in first

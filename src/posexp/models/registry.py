@@ -1,16 +1,12 @@
-"""Which models there are: ours, and those of other packages, found through their entry points.
+"""The models by their names, ours and those of other packages: options, weights, loading.
 
-A package registers a model under the entry-point group ``posexp.models``: the name of the variant,
-and the class (`posexp.models.model.Model`). At first only metadata are read; of the classes, the
-one that is asked for is imported.
+Of the classes that packages have registered (`posexp.models.entries`), the one that is asked for is
+imported.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import logging
-import re
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import EntryPoint
@@ -19,24 +15,13 @@ from typing import Any
 
 from posexp.errors import ConfigError, ModelError, PosexpError
 from posexp.models import checks
+from posexp.models.entries import check_installation, entry_of, is_ours, registered, warn
 from posexp.models.model import Estimator, Model, Options
 from posexp.models.weights.model_file import ModelFile
 from posexp.settings import choices_of
 
-log = logging.getLogger("posexp")
-
-GROUP = "posexp.models"
 DEFAULT = "mlkit"
 """The variant that is taken where none is named."""
-
-_NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
-_said: set[str] = set()
-
-
-def names() -> list[str]:
-    """The variants that can be chosen, sorted. No model is imported for it."""
-    _registered.cache_clear()  # one may have been installed since
-    return sorted(_registered())
 
 
 def model(name: str) -> type[Model]:
@@ -49,7 +34,7 @@ def model(name: str) -> type[Model]:
     ModelError
         When its package cannot be used: it cannot be imported, or has something else there.
     """
-    entry = _entry(name)
+    entry = entry_of(name)
     kind, reason, cause = _imported(entry)
     if kind is None:
         raise fault(name, reason) from cause
@@ -58,9 +43,9 @@ def model(name: str) -> type[Model]:
 
 def usable() -> dict[str, type[Model]]:
     """The classes of all variants by their names, ours first; a warning for each that is broken."""
-    _check_installation()
+    check_installation()
     found = {}
-    for name in _registered():
+    for name in registered():
         try:
             found[name] = model(name)
         except ModelError as error:
@@ -84,7 +69,7 @@ def options_for(model: str, **options: object) -> Options:
     except PosexpError:
         raise
     except Exception as error:  # a stranger's own checks
-        if _is_ours(_entry(model)):
+        if is_ours(entry_of(model)):
             raise
         raise ConfigError(f"model={model}", checks.in_words(error)) from error
 
@@ -116,7 +101,7 @@ def load(options: Options) -> Estimator:
     kind, name = model(options.name), options.name
     with _blaming(name):
         loaded = kind.load(options)
-        if _is_ours(_entry(name)):
+        if is_ours(entry_of(name)):
             return loaded
         return checks.Watched(loaded, functools.partial(fault, name))
 
@@ -126,7 +111,7 @@ def runtime_of(options: Options, weights: ModelFile) -> str:
     kind, name = model(options.name), options.name
     with _blaming(name):
         said = kind.runtime(options, weights)
-    package = "" if _is_ours(_entry(name)) else " ".join(package_of(name))
+    package = "" if is_ours(entry_of(name)) else " ".join(package_of(name))
     return ", ".join(filter(None, (package, said)))
 
 
@@ -156,7 +141,7 @@ def choices(name: str) -> dict[str, tuple[str, ...]]:
 
 def package_of(name: str) -> tuple[str, str]:
     """The name and the version of the package that a variant comes from."""
-    distribution = _entry(name).dist
+    distribution = entry_of(name).dist
     if distribution is None:
         return "?", ""
     return distribution.name or "?", distribution.version or ""
@@ -171,57 +156,9 @@ def fault(name: str, reason: str) -> ModelError:
     )  # fmt: skip
 
 
-def warn(text: str) -> None:
-    """Say something once, however often it is met."""
-    if text not in _said:
-        _said.add(text)
-        log.warning("%s", text)
-
-
-@functools.cache
-def _registered() -> dict[str, list[EntryPoint]]:
-    """Those who register each name, the one that counts first; our own names come first."""
-    found: dict[str, list[EntryPoint]] = {}
-    entries = importlib.metadata.entry_points(group=GROUP)
-    for entry in sorted(entries, key=lambda e: (not _is_ours(e), e.name, _distribution(e))):
-        if _NAME.fullmatch(entry.name):
-            found.setdefault(entry.name, []).append(entry)
-        else:
-            warn(f"{_distribution(entry)}: nobody can type the name of its model {entry.name!r}")
-    return found
-
-
-def _is_ours(entry: EntryPoint) -> bool:
-    return entry.value.startswith("posexp.")
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return (entry.dist.name if entry.dist else None) or "?"
-
-
-def _entry(name: str) -> EntryPoint:
-    if name not in _registered() and name not in names():
-        _check_installation()
-        raise ConfigError("model", f"expected one of {', '.join(names())}, got {name!r}")
-    first, *others = _registered()[name]
-    if others:
-        taken, left = _distribution(first), ", ".join(map(_distribution, others))
-        warn(f"model={name}: that of the package {taken} is taken; there is another of {left}")
-    return first
-
-
-def _check_installation() -> None:
-    if not any(_is_ours(entries[0]) for entries in _registered().values()):
-        raise ModelError(
-            "models", "none are registered: this installation is older than its code",
-            "Install it again as at first, with --force-reinstall --no-deps (in a checkout: "
-            "python -m pip install --no-deps -e .)",
-        )  # fmt: skip
-
-
 def _blaming(name: str) -> AbstractContextManager[None]:
     """In which a mistake is said to be that of the package, where it is not ours."""
-    if _is_ours(_entry(name)):
+    if is_ours(entry_of(name)):
         return nullcontext()
     return checks.blamed(functools.partial(fault, name))
 
@@ -242,8 +179,8 @@ def _defaults(name: str) -> Any:
 
     Of another package: with what ``NAME.yaml`` beside its module says.
     """
-    options, entry = model(name).options(name=name), _entry(name)
-    if _is_ours(entry):  # conf/model says the same
+    options, entry = model(name).options(name=name), entry_of(name)
+    if is_ours(entry):  # conf/model says the same
         return options
     file = Path(sys.modules[entry.module].__file__ or "").with_name(f"{name}.yaml")
     if not file.is_file():
