@@ -146,14 +146,16 @@ def test_labels_of_runs_have_the_words_of_the_model(add):
     add()
 
     class Run:
-        def __init__(self, **params):
-            self.params = {key.replace("__", "."): value for key, value in params.items()}
-            self.name = "run"
+        name = "run"
 
-    runs = [Run(model="mine", model__speed=speed, model__device=device)
+        def __init__(self, model, **options):
+            self.model = model
+            self.params = {f"model.{key}": value for key, value in options.items()}
+
+    runs = [Run("mine", speed=speed, device=device)
             for speed, device in (("slow", "cpu:0"), ("fast", "cuda:0"))]  # fmt: skip
     assert labels_of(runs) == ["mine slow device=cpu:0", "mine fast device=cuda:0"]
-    gone = [Run(model="gone", model__speed=speed) for speed in ("slow", "fast")]
+    gone = [Run("gone", speed=speed) for speed in ("slow", "fast")]
     assert labels_of(gone) == ["gone speed=slow", "gone speed=fast"]
 
 
