@@ -72,7 +72,7 @@ def test_what_conf_says_of_ours_is_what_their_options_say(model):
 def test_names_are_read_without_a_model_and_one_model_without_the_others(tmp_path):
     install(tmp_path, "posexp-mine", MINE, {"posexp_mine.py": "raise SystemExit('imported')"})
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from posexp.models import registry;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from posexp.models import entries;"
         "assert entries.names() == ['lightning', 'mine', 'mlkit', 'thunder'];"
         "print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[2:])));"
         "from posexp.config import load_config; load_config(['model=mlkit']);"
