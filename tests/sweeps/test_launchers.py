@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import signal
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -106,13 +106,13 @@ def test_minus_one_is_one_per_processor(launched, monkeypatch):
     assert [worker.share for worker in made] == [{1}, {4}, {6}]
 
 
-def test_an_interruption_stops_all_that_are_under_way_and_begins_no_other(launched):
-    def interrupt() -> None:
-        while len(busy) < 3:
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
+def test_an_interruption_stops_all_that_are_under_way_and_begins_no_other(launched, monkeypatch):
+    def interrupted(going, *rest):
+        if len(busy) == 3 and not any(worker.stopped.is_set() for worker in made):
+            raise KeyboardInterrupt
+        return wait(going, 0.01)
 
-    threading.Thread(target=interrupt).start()
+    monkeypatch.setattr(launchers, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(launched(9, 3))
     assert len(made) == 3 and all(worker.stopped.is_set() for worker in made)
