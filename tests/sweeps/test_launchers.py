@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import signal
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -106,21 +106,15 @@ def test_minus_one_is_one_per_processor(launched, monkeypatch):
     assert [worker.share for worker in made] == [{1}, {4}, {6}]
 
 
-def test_an_interruption_stops_all_that_are_under_way_and_begins_no_other(launched):
-    # A shell that runs the tests in the background has them ignore it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def test_an_interruption_stops_all_that_are_under_way_and_begins_no_other(launched, monkeypatch):
+    def interrupted(going, *rest):
+        if len(busy) == 3 and not any(worker.stopped.is_set() for worker in made):
+            raise KeyboardInterrupt
+        return wait(going, 0.01)
 
-    def interrupt() -> None:
-        while len(busy) < 3:
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            next(launched(9, 3))
-    finally:
-        signal.signal(signal.SIGINT, before)
+    monkeypatch.setattr(launchers, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(launched(9, 3))
     assert len(made) == 3 and all(worker.stopped.is_set() for worker in made)
     assert busy == []
 
