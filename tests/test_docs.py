@@ -12,7 +12,7 @@ import pytest
 from posexp.__main__ import main
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.config import conf_folder
-from posexp.models.registry import names
+from posexp.models.entries import names
 from posexp.pose.sequence import PoseSequence
 from posexp.video.embedded import embedded_clip
 
