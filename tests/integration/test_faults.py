@@ -56,8 +56,8 @@ def nobody_left(folder: Path) -> bool:
 
     here = str(folder)
     for process in psutil.process_iter(["cwd", "cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if process.info["cwd"] == here and ("posexp" in words or "spawn_main" in words):
+        words = process.info["cmdline"] or []  # a checkout's folder may be called posexp too
+        if process.info["cwd"] == here and ("posexp" in words or "spawn_main" in " ".join(words)):
             return False
     return True
 
