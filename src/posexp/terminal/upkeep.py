@@ -8,7 +8,6 @@ from collections.abc import Callable
 from posexp.errors import ModelError, check_choice, printable
 from posexp.models.weights.downloads import cache_folder
 from posexp.models.weights.table import PUBLISHED, published
-from posexp.notebook import media
 from posexp.terminal.parser import Line, names_in
 
 
@@ -40,6 +39,8 @@ def weights(line: Line) -> int:
 
 def kept_media(line: Line) -> int:
     """List, or remove, what notebooks have linked or copied for the browser."""
+    from posexp.notebook import media  # it brings PyAV, for which `weights` need not wait
+
     if "clear" in line.typed:
         removed = media.tidy(everything=True)
         print(f"Removed {len(removed)} links and copies from {media.FOLDER}")
