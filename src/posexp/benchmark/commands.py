@@ -22,6 +22,7 @@ from posexp.files import at_home
 from posexp.models.registry import variants
 from posexp.models.weights.downloads import cache_folder
 from posexp.settings import TrackingSettings
+from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
 from posexp.terminal.parser import Line, names_in
@@ -90,7 +91,7 @@ def _log(results: Results, report: Path, settings: TrackingSettings) -> None:
             name=name,
             experiment=f"{settings.experiment}-benchmark",
             params={"variant": name, "clips": str(len(table))},
-            tags={"posexp.sweep": sweep, "weights.source": source, "weights.sha256": digest},
+            tags={tags.SWEEP: sweep, tags.WEIGHTS_SOURCE: source, tags.WEIGHTS_SHA256: digest},
             dataset={"name": "rendered benchmark", "digest": sweep, "source": "posexp.benchmark"},
         )
         names = table.drop(columns=["frames"]).select_dtypes("number").columns

@@ -8,8 +8,8 @@ from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from posexp.errors import ModelError
-from posexp.files import at_home, sha256_of
+from posexp.files import sha256_of
+from posexp.models.weights.given import existing
 from posexp.models.weights.model_file import ModelFile
 
 if TYPE_CHECKING:  # of no use to the command line's help, which only asks for names
@@ -105,10 +105,8 @@ class Model(ABC):
         if options.weights is None:
             code = Path(inspect.getfile(cls))
             return ModelFile(code, cls.__module__, sha256_of(code))
-        path = at_home(options.weights)
-        if not path.exists():
-            raise ModelError(path, "expected weights, found nothing there", "Check model.weights")
-        return ModelFile(path.resolve(), str(path.resolve()), sha256_of(path))
+        path = existing(options.weights, "weights")
+        return ModelFile(path, str(path), sha256_of(path))
 
     @classmethod
     def load(cls, options: Any) -> Self:

@@ -11,7 +11,7 @@ from typing import Any
 
 from posexp.config import as_yaml
 from posexp.errors import PosexpError, printable
-from posexp.files import whole
+from posexp.files import save_table, whole
 from posexp.measure import quality
 from posexp.measure.evaluation import evaluate
 from posexp.pose.sequence import PoseSequence
@@ -43,10 +43,8 @@ def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: boo
     table = poses.select(BODY) if body else poses
     table.to_csv(_place(folder, "keypoints/keypoints.csv"))
     poses.to_parquet(_place(folder, "keypoints/keypoints.parquet"))
-    with whole(_place(folder, "statistics/confidence.csv")) as part:
-        quality.confidence_table(poses, record.threshold).to_csv(
-            part, index=False, float_format="%.6g"
-        )
+    confidence = quality.confidence_table(poses, record.threshold)
+    save_table(confidence, _place(folder, "statistics/confidence.csv"))
 
 
 def note_if_nobody(poses: PoseSequence, record: RunRecord, video: Path) -> None:

@@ -87,8 +87,8 @@ class Store(Finder):
         with self.answering():
             client, run_id = self.client, str(record.run_id)
             stamp = record.end_ms or record.start_ms
-            _log_metrics(self.client, run_id, record.metrics, record.steps, record.series, stamp)
-            _log_tags(self.client, run_id, record.tags)  # once more: some are known only at the end
+            _log_metrics(client, run_id, record.metrics, record.steps, record.series, stamp)
+            _log_tags(client, run_id, record.tags)  # once more: some are known only at the end
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
-from posexp.files import whole
+from posexp.files import save_table
 from posexp.models.registry import find_weights
 from posexp.progress import Report, progress_bar, watched
 from posexp.runs.fingerprint import Content, content_of
@@ -260,8 +260,7 @@ def _result(plan: _Plan, folder: Path, known: bool) -> Sweep:
         if path.exists() and not known:
             log.warning("%s: left as it is; what the runs say is not known now", path)
         else:
-            with whole(path) as part:
-                table.to_csv(part, index=False, float_format="%.6g")
+            save_table(table, path)
     except OSError as error:
         log.warning("%s: could not be written (%s)", path, error.strerror)
     return Sweep(plan.name, table, path)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from posexp.runs.run import Repetition
+from posexp.store import tags
 from posexp.store.address import is_server
 from posexp.store.run import Run
 from posexp.sweeps.batch import Sweep
@@ -52,7 +53,7 @@ def print_run(run: Run) -> None:
     """What a person wants to know when a run is done."""
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
     _print_metrics(run.metrics, _OF_A_RUN)
-    if "truth" in run.tags:
+    if tags.TRUTH in run.tags:
         print("against ground truth")
         _print_metrics(run.metrics, _OF_AN_EVALUATION)
     print(f"\nResults   {run.artifacts}")
