@@ -45,8 +45,20 @@ def test_the_crop_is_a_square_about_the_hips_or_the_whole_image(width, height, s
     region = next_region(points, score, width, height, SETTINGS)
     if region != whole_image(width, height):
         center = np.array([region.left, region.top]) + region.size / 2
-        assert np.allclose(center, points[HIPS].mean(axis=0))
-        assert region.size <= max(width, height)
+        assert np.abs(center - points[HIPS].mean(axis=0)).max() <= 1  # on whole px
+        assert region.size <= max(width, height) + 2
+
+
+@given(sizes, sizes, shares, scores, arrays(np.float64, (17, 2), elements=st.floats(-1, 1)))
+def test_what_is_rounded_elsewhere_seldom_moves_the_crop(width, height, share, score, rounding):
+    """The difference between libraries must not come back to the model and grow there."""
+    points = share * (width, height)
+    region = next_region(points, score, width, height, SETTINGS)
+    if region != whole_image(width, height):
+        assert all(float(value).is_integer() for value in vars(region).values())
+    other = next_region(points + 1e-4 * rounding, score, width, height, SETTINGS)
+    moved = np.abs(np.subtract(list(vars(region).values()), list(vars(other).values())))
+    assert (moved <= 1).all() or whole_image(width, height) in (region, other)
 
 
 @given(sizes, sizes, shares)

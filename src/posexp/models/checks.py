@@ -66,6 +66,7 @@ class Watched:
         self._model, self._fault = model, fault
         self.name, self.skeleton, self.weights = model.name, model.skeleton, model.weights
         self.confidence_meaning = model.confidence_meaning
+        self.computed_by = model.computed_by
         lacking = [joint for joint in BODY if joint not in self.skeleton.joints]
         if lacking:
             raise fault(

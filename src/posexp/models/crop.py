@@ -90,6 +90,11 @@ def next_region(
     CropRegion
         A square about the middle of the hips that holds every confident joint that is in the
         image; the whole image when the torso is not visible or the square would be larger.
+
+    Notes
+    -----
+    Its sides lie on whole px. What a library rounds in its own way, 1e-4 px, is then the same crop;
+    else it grows to 1 px within ten frames, since the model answers to each change of its crop.
     """
     confident = scores >= settings.min_keypoint_score
     visible = scores > settings.min_keypoint_score
@@ -103,7 +108,9 @@ def next_region(
     half = min(max(settings.torso_expansion * torso, settings.body_expansion * body), farthest)
     if half > max(width, height) / 2:
         return whole_image(width, height)
-    return CropRegion(float(center[0] - half), float(center[1] - half), float(2 * half))
+    corner = np.floor(center - half)
+    left, top = corner.tolist()
+    return CropRegion(left, top, float(np.ceil((center + half - corner).max())))
 
 
 def sample(planes: Planes, region: CropRegion, size: int) -> Image:

@@ -48,12 +48,15 @@ class Estimator(Protocol):
         What it was loaded from.
     confidence_meaning : str
         What its confidence is; never compare the values of different models.
+    computed_by : str
+        The library that computes, with its version; empty where nothing is said.
     """
 
     name: str
     skeleton: Skeleton
     weights: ModelFile
     confidence_meaning: str
+    computed_by: str
 
     def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame, in order. One call per video: tracking starts afresh."""
@@ -78,6 +81,9 @@ class Model(ABC):
         What it returns; the twelve joints of `posexp.pose.skeleton.BODY` are among its own.
     confidence_meaning : str
         What its confidence is, in few words.
+    computed_by : str
+        The library that computes, with its version; what `runtime` says, where that is known before
+        the model is loaded.
     """
 
     options: ClassVar[Any]
@@ -89,6 +95,7 @@ class Model(ABC):
     def __init__(self, options: Any) -> None:
         self.name: str = options.name
         self.weights = self.find_weights(options)
+        self.computed_by = self.runtime(options, self.weights)
 
     @classmethod
     def find_weights(cls, options: Any) -> ModelFile:

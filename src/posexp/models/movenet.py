@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
@@ -11,8 +12,10 @@ from posexp.errors import ConfigError, ModelError, check_range
 from posexp.files import sha256_of
 from posexp.models.crop import CropSettings, next_region, sample, to_image, whole_image
 from posexp.models.model import Model
+from posexp.models.movenet_signature import Predict
 from posexp.models.native import library
 from posexp.models.weights import tfjs
+from posexp.models.weights.converted import NotConverted, for_litert
 from posexp.models.weights.given import existing, fetched, is_address
 from posexp.models.weights.model_file import ModelFile
 from posexp.models.weights.sources import Address, Hub
@@ -22,6 +25,8 @@ from posexp.pose.skeleton import COCO17
 from posexp.settings import check_choices, choice
 from posexp.video.ahead import ahead
 from posexp.video.frame import Frame
+
+log = logging.getLogger("posexp")
 
 _FORMS = "a SavedModel folder, a .tflite file or a TF.js model.json"
 
@@ -39,8 +44,11 @@ class MoveNetOptions:
         default.
     input_size : int, optional
         Side of the model's input, px; the model's own when that is fixed.
+    runtime : {"auto", "litert", "tensorflow"}
+        What computes. ``auto``: LiteRT, for which a SavedModel or a TF.js model is converted once;
+        TensorFlow where that does not give the same keypoints.
     threads : int, optional
-        Of LiteRT, for a .tflite file; one per processor, up to four, by default.
+        Of LiteRT; one per processor, up to four, by default.
     crop : CropSettings
         Thresholds of the crop tracking.
     """
@@ -48,6 +56,7 @@ class MoveNetOptions:
     name: str = choice("thunder", "lightning", default="lightning")
     weights: str | None = None
     input_size: int | None = None
+    runtime: str = choice("auto", "litert", "tensorflow")
     threads: int | None = None
     crop: CropSettings = field(default_factory=CropSettings)
 
@@ -68,26 +77,14 @@ class MoveNet(Model):
         ),
         "thunder": MoveNetOptions("thunder"),
     }
-    indifferent = ("threads",)
+    indifferent = ("threads", "runtime")
     skeleton = COCO17
     confidence_meaning = "MoveNet keypoint score"
 
     def __init__(self, options: MoveNetOptions) -> None:
         super().__init__(options)
         self._crop = options.crop
-        if self.weights.path.suffix != ".tflite":
-            if options.threads is not None:
-                raise ConfigError(
-                    "model.threads", f"expected a .tflite file as model.weights, got "
-                    f"{self.weights.source}", "Leave it out",
-                )  # fmt: skip
-            from posexp.models import movenet_tensorflow
-
-            self._predict, fixed = movenet_tensorflow.load(self.weights)
-        else:
-            from posexp.models import movenet_litert
-
-            self._predict, fixed = movenet_litert.load(self.weights, options.threads)
+        self._predict, fixed, self.computed_by = _network(options, self.weights)
         if fixed and options.input_size not in (None, fixed):
             raise ConfigError(
                 "model.input_size",
@@ -153,5 +150,52 @@ class MoveNet(Model):
 
     @classmethod
     def runtime(cls, options: MoveNetOptions, weights: ModelFile) -> str:
-        """LiteRT for a .tflite file, else TensorFlow, and its version."""
-        return library("ai-edge-litert" if weights.path.suffix == ".tflite" else "tensorflow")
+        """LiteRT for a .tflite file, or where it is asked for; else TensorFlow.
+
+        ``auto`` is taken for TensorFlow, from whose keypoints it is not further than rounding. What
+        crops were before is said too: those keypoints were others.
+        """
+        litert = weights.path.suffix == ".tflite" or options.runtime == "litert"
+        return f"{library('ai-edge-litert' if litert else 'tensorflow')}, crops on whole px"
+
+
+def _network(options: MoveNetOptions, weights: ModelFile) -> tuple[Predict, int | None, str]:
+    """(predict, fixed input size or None, what computes)."""
+    ready = weights.path.suffix == ".tflite"
+    if options.runtime == "tensorflow":
+        if ready:
+            raise ConfigError(
+                "model.runtime", f"expected auto or litert for a .tflite file, got tensorflow and "
+                f"{weights.source}",
+            )  # fmt: skip
+        if options.threads is not None:
+            raise ConfigError(
+                "model.threads", "is of LiteRT, and model.runtime is tensorflow", "Leave it out"
+            )
+        return _in_tensorflow(weights)
+    try:
+        path = weights.path if ready else for_litert(weights)
+    except NotConverted as error:
+        if options.runtime == "litert":
+            raise ModelError(
+                weights.source, f"cannot run in LiteRT: {error}",
+                "Leave model.runtime out, and it runs in TensorFlow",
+            ) from error  # fmt: skip
+        network = _in_tensorflow(weights, f"; {error}")
+        log.warning("%s: runs in TensorFlow and not in LiteRT: %s", weights.source, error)
+        return network
+    from posexp.models import movenet_litert
+
+    return (*movenet_litert.load(path, options.threads), library("ai-edge-litert"))
+
+
+def _in_tensorflow(weights: ModelFile, more: str = "") -> tuple[Predict, int | None, str]:
+    """The same in TensorFlow; ModelError, with `more` in it, where that cannot be imported."""
+    try:
+        from posexp.models import movenet_tensorflow
+    except ImportError as error:
+        raise ModelError(
+            weights.source, f"needs TensorFlow, which cannot be imported ({error}{more})",
+            "Install it again, or set model.weights to a .tflite file",
+        ) from error  # fmt: skip
+    return (*movenet_tensorflow.load(weights), library("tensorflow"))

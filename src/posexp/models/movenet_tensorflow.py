@@ -43,11 +43,11 @@ def _saved_model(file: ModelFile) -> tuple[Predict, int | None]:
         ) from error  # fmt: skip
     function = model.signatures.get("serving_default")
     if function is None:
-        raise wrong_signature(file, f"the signatures {sorted(model.signatures) or 'none'}")
+        raise wrong_signature(file.path, f"the signatures {sorted(model.signatures) or 'none'}")
     inputs = list(function.structured_input_signature[1].items())
     outputs = list(function.structured_outputs.items())
     if len(inputs) != 1 or len(outputs) != 1:
-        raise wrong_signature(file, f"{len(inputs)} inputs and {len(outputs)} outputs")
+        raise wrong_signature(file.path, f"{len(inputs)} inputs and {len(outputs)} outputs")
     (name, spec), (output, result) = inputs[0], outputs[0]
     size = _size(file, spec, result)
 
@@ -73,9 +73,9 @@ def _graph_model(file: ModelFile) -> tuple[Predict, int | None]:
 def _size(file: ModelFile, image: Any, result: Any) -> int | None:
     """The side of the input of a TensorFlow function, checked with its type and its output."""
     shapes = [None if of.shape.rank is None else of.shape.as_list() for of in (image, result)]
-    size = square(file, *(shape or [] for shape in shapes))
+    size = square(file.path, *(shape or [] for shape in shapes))
     if image.dtype.name != "int32":
-        raise wrong_signature(file, f"input of type {image.dtype.name}")
+        raise wrong_signature(file.path, f"input of type {image.dtype.name}")
     return size
 
 

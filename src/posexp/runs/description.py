@@ -72,6 +72,8 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         tags.KEYPOINTS: job.keypoints,
         tags.FINGERPRINT: job.fingerprint,
     }
+    if estimator.computed_by:
+        known[tags.RUNTIME] = estimator.computed_by
     if job.sweep:
         known[tags.SWEEP] = job.sweep
     for package in _VERSIONS:

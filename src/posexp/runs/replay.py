@@ -34,6 +34,7 @@ class Replay:
         self.weights = ModelFile(
             Path(), run.tags[tags.WEIGHTS_SOURCE], run.tags[tags.WEIGHTS_SHA256]
         )
+        self.computed_by = run.tags.get(tags.RUNTIME, "")
         size = run.params.get("model.input_size", "")
         self.input_size = int(size) if size.isdecimal() else None
 

@@ -153,8 +153,8 @@ def rerun(
     config.tracking, plain["tracking"] = settings, asdict(settings)
     second = _run(config, plain, archive, progress, {tags.RERUN_OF: first.id})
     versions = sorted(name for name in first.tags if name.startswith(tags.VERSION))
-    for what in (tags.WEIGHTS_SHA256, *versions):
-        if second.tags.get(what) != first.tags[what]:
+    for what in (tags.WEIGHTS_SHA256, tags.RUNTIME, *versions):
+        if what in first.tags and second.tags.get(what) != first.tags[what]:
             log.warning("%s was %s, is %s", what, first.tags[what], second.tags.get(what))
     return Repetition(first, second, *_difference(first.poses(), second.poses()))
 

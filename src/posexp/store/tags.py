@@ -8,6 +8,9 @@ VIDEO, VIDEO_SHA256 = "video", "video.sha256"
 """The path of the video, which every extraction has and nothing else; and its content."""
 
 WEIGHTS_SOURCE, WEIGHTS_SHA256 = "weights.source", "weights.sha256"
+RUNTIME = "model.computed_by"
+"""The library that computed, where the options leave it open."""
+
 TRUTH, TRUTH_SHA256, FIRST_TRUTH_SHA256 = "truth", "truth.sha256", "truth.first.sha256"
 VERSION = "version."
 """Begins the tag of a package's version."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from posexp.errors import ModelError, check_choice, printable
+from posexp.models.weights.converted import NotConverted, for_litert
 from posexp.models.weights.downloads import cache_folder
 from posexp.models.weights.table import PUBLISHED, published
 from posexp.terminal.parser import Line, names_in
@@ -19,10 +20,15 @@ def weights(line: Line) -> int:
     failed = 0
     for name in names:
         try:
-            print(f"{name:<12}{published(name).source}", flush=True)
+            found = published(name)
+            print(f"{name:<12}{found.source}", flush=True)
+            if found.path.suffix != ".task":  # for TensorFlow: a first run would convert it
+                for_litert(found)
         except ModelError as error:
             print(f"posexp: {error}", file=sys.stderr)
             failed = error.exit_status
+        except NotConverted as reason:
+            print(f"posexp: {name} will run in TensorFlow: {reason}", file=sys.stderr)
     if names:
         return failed
     print(f"{'':<12}{'here':<6}{'size':>8}   {'licence':<13}from")

@@ -39,7 +39,8 @@ Which model                  {models}
     model.crop.min_keypoint_score   0 to 1    joints below it do not steer the crop
     model.crop.torso_expansion, model.crop.body_expansion   1 to 10
     model.input_size         px; only for models that take any size
-    model.threads            of LiteRT, for a .tflite file
+    model.runtime            auto (LiteRT, where that can) | litert | tensorflow
+    model.threads            of LiteRT
   model.weights              a file in place of the default: .task, .tflite, TF.js model.json,
                              SavedModel folder
 
