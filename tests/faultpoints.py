@@ -137,6 +137,7 @@ class StandIn:
 
     name = "mlkit"
     confidence_meaning = "none: a stand-in"
+    computed_by = ""
 
     def __init__(self) -> None:
         from posexp.models.weights.model_file import ModelFile
