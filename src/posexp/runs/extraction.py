@@ -12,8 +12,10 @@ from typing import Any, Protocol
 from posexp.errors import printable
 from posexp.models.model import Estimator
 from posexp.models.registry import load, options_for
+from posexp.people.stage import on_person
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.progress import Report, progress_bar
+from posexp.settings import PersonSettings
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
@@ -120,6 +122,7 @@ def extract(
     *,
     start: float = 0.0,
     stop: float | None = None,
+    person: str = "auto",
     progress: bool = False,
     **options: Any,
 ) -> PoseSequence:
@@ -133,6 +136,8 @@ def extract(
         The variant: ``mlkit``, ``lightning``, ``thunder``, or one of another package.
     start, stop : float
         Part of the video, s from its first frame.
+    person : str
+        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`.
     progress : bool
         Show a progress bar.
     **options
@@ -150,7 +155,8 @@ def extract(
         With one line that says what was expected, what was got and what to do.
     """
     source = VideoSource(Path(video), start, stop)
-    extraction = Extraction(source, load(options_for(model, **options)))
+    estimator = load(options_for(model, **options))
+    extraction = Extraction(source, on_person(estimator, source, PersonSettings(person)))
     with progress_bar(f"{model}: {source.path.name}", progress) as report:
         extraction.run(report)
     return extraction.poses()

@@ -18,6 +18,7 @@ Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
 SQUARE = Fraction(1)
 _PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
+_COPIED = ("yuv420p", "yuvj420p", "yuv420p10le")
 _FULL_RANGE = 2  # of FFmpeg's AVColorRange
 _LUMA = {
     1: (0.2126, 0.0722), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593),
@@ -107,6 +108,34 @@ class Frame:
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
         return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *shape)
 
+    def showing(self, rgb: Image) -> Frame:
+        """A frame at the same time of another picture, (h, w, 3) upright RGB."""
+        picture = _picture_of(rgb, "rgb24")
+        return Frame(self.index, self.time, picture, (False, ()))
+
+    def cut(self, left: int, top: int, width: int, height: int) -> Frame:
+        """A part of the upright picture, as a frame of its own; even numbers, px.
+
+        Where the format allows, what is copied is what lies in memory: nothing is converted.
+        """
+        picture = self._picture
+        name = picture.format.name
+        x, y, w, h = left, top, width, height
+        if 1 in self._flipped:
+            x = self.width - left - width
+        if 0 in self._flipped:
+            y = self.height - top - height
+        if self._transposed:
+            x, y, w, h = y, x, h, w
+        if name not in _COPIED or self._size[0] != picture.width or (x | y | w | h) & 1:
+            return self.showing(self.rgb()[top : top + height, left : left + width])
+        luma, *chroma = self.planes().images
+        parts = [luma[y : y + h, x : x + w].ravel()]
+        parts += [c[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2].ravel() for c in chroma]
+        part = _picture_of(np.concatenate(parts).reshape(-1, w), name)
+        part.colorspace, part.color_range = picture.colorspace, picture.color_range
+        return Frame(self.index, self.time, part, (self._transposed, self._flipped))
+
     def _converted(self, width: int, height: int) -> Image:
         image = self._stored(width, height)
         image = image.swapaxes(0, 1) if self._transposed else image
@@ -127,6 +156,12 @@ class Frame:
         return np.ndarray(
             (picture.height, picture.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1)
         )
+
+
+def _picture_of(array: NDArray[Any], layout: str) -> av.VideoFrame:
+    from av import VideoFrame
+
+    return VideoFrame.from_ndarray(np.ascontiguousarray(array), layout)
 
 
 @lru_cache(maxsize=8)
