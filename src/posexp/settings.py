@@ -56,6 +56,9 @@ class VideoSettings:
         check_span(self.start, self.stop)
 
 
+MOST_PEOPLE = 40
+"""In a picture; a larger number in ``person=`` is a place."""
+
 PEOPLE = ("auto", "off", "largest", "central", "left", "right")
 """Whom ``person=`` may name in a word."""
 

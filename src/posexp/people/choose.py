@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from posexp.errors import ConfigError
 from posexp.people.find import Person, find_people
@@ -58,6 +59,24 @@ class Crowd:
 
     pictures: list[Frame]
     people: list[Candidate]
+
+    def table(self, followed: int | None) -> pd.DataFrame:
+        """A row per person and picture; `followed` is the number, from 1, of who is.
+
+        Returns
+        -------
+        DataFrame
+            ``person`` (from 1), ``followed``, ``time`` (s), ``left, top, right, bottom`` (px of the
+            upright picture), ``score`` (0..1), ``seen`` (share of the pictures).
+        """
+        columns = ("person", "followed", "time", "left", "top", "right", "bottom", "score", "seen")
+        rows = [
+            (number, number == followed, self.pictures[n].time, *person.box.round(1),
+             round(person.score, 3), len(one.sightings) / len(self.pictures))
+            for number, one in enumerate(self.people, 1)
+            for n, (person, _) in one.sightings.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=list(columns))
 
     def chosen(self, settings: PersonSettings) -> int | None:
         """The place in `people` of who is meant; None where nobody is there at all.

@@ -10,6 +10,7 @@ import numpy as np
 
 from posexp.pose.sequence import Floats
 from posexp.pose.skeleton import BLAZEPOSE33, BODY
+from posexp.settings import MOST_PEOPLE
 from posexp.video.frame import Image
 
 SHARES = (1, 1 / 2, 1 / 3)
@@ -19,7 +20,6 @@ _BODY = BLAZEPOSE33.indices(BODY)
 _INPUT = 224  # px, of the detector
 _LEAST_TILE = 64  # px; people in smaller ones are specks
 _LEAST_SCORE = 0.5
-_MOST = 40  # people in a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ def _apart(circles: Floats) -> list[Floats]:
     """The best of the circles that are about each place and of one size."""
     kept: list[Floats] = []
     for circle in circles[np.argsort(-circles[:, 0], kind="stable")]:
-        if len(kept) == _MOST:
+        if len(kept) == MOST_PEOPLE:
             break
         if not any(
             np.hypot(*(circle[1:3] - other[1:3])) < 0.4 * max(circle[3], other[3]) for other in kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from posexp.people.film import WARM, Film, Look
 from posexp.people.find import Person, find_people
 from posexp.people.follow import OTHER_CLOTHES, Track, alike, box_of, clothes_of, difference
 from posexp.people.part import ROOM, Part
+from posexp.people.track import Seen
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY
 from posexp.settings import PersonSettings
@@ -34,26 +35,6 @@ _CLOTHES = 0.2  # s between two looks at the clothes
 _DOUBT = 0.7  # of what makes a pose another's, in place or in clothes
 _AHEAD = 0.25  # s: where the person will be when a new part is ready
 _TIGHT = 1.3  # room, where a model takes another one in a larger part
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What is known of the person in one frame.
-
-    Parameters
-    ----------
-    frame, time : int, float
-        Which, and when, s.
-    state : {"seen", "lost", "found again", "doubtful"}
-        Doubtful: there is a pose, and it may be another person's.
-    box : (4,) array, optional
-        Left, top, right, bottom of the body joints and the head, px; None while lost.
-    """
-
-    frame: int
-    time: float
-    state: str
-    box: Floats | None
 
 
 class OnPerson:
@@ -83,6 +64,7 @@ class OnPerson:
         self._estimator, self._source, self._settings = estimator, source, settings
         self.name, self.skeleton = estimator.name, estimator.skeleton
         self.weights, self.confidence_meaning = estimator.weights, estimator.confidence_meaning
+        self.computed_by = estimator.computed_by
         self.crowd: Crowd | None = None
         self.followed: int | None = None
         self.track: list[Seen] = []

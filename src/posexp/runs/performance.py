@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from posexp.errors import PosexpError, Refused, TrackingError, writing_failed
+from posexp.errors import ConfigError, PosexpError, Refused, TrackingError, writing_failed
 from posexp.models.model import Estimator
+from posexp.people.stage import OnPerson, on_person
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.delivery import Delivery
@@ -75,7 +76,7 @@ def perform(
             log.warning("%s", problem)  # it must not hide what went wrong first
             raise error from problem
         if error is not None:
-            raise error
+            raise _with_picture(error, logged)
         return logged
     finally:
         delivery.release()
@@ -89,6 +90,8 @@ def _done(work: _Work, delivery: Delivery, report: Report | None) -> BaseExcepti
         error = error or work.job.changed()
         if work.frames and delivery.is_there:
             work.write(delivery.record, delivery.path / "artifacts")
+        elif delivery.is_there:
+            work.write_people(delivery.record, delivery.path / "artifacts")
     except Refused:  # before there was anything to keep
         raise
     except OSError as failure:
@@ -98,6 +101,15 @@ def _done(work: _Work, delivery: Delivery, report: Report | None) -> BaseExcepti
     return error
 
 
+def _with_picture(error: BaseException, run: Run) -> BaseException:
+    """The error; for a person who is not there, with the picture of those who are."""
+    if not (isinstance(error, ConfigError) and error.subject in ("person", "person.time")):
+        return error
+    return ConfigError(
+        error.subject, error.problem, f"{error.remedy}; {run.artifacts}/person/people.jpg has them"
+    )
+
+
 class _Work:
     """One pass, and the sinks whose results are written when it has ended."""
 
@@ -105,6 +117,7 @@ class _Work:
         self.job = job
         self._estimator, self._source = estimator, source
         info, skeleton = source.info, estimator.skeleton
+        self._seer = on_person(estimator, source, job.config.person)
         # Read now, so that a bad file is told before the long part.
         self._truth_path = truth_beside(info.path)
         self._truth = (
@@ -127,7 +140,7 @@ class _Work:
         overlay = self._overlay(folder / "artifacts" / "overlay" / "overlay.mp4")
         sinks: list[Sink | None] = [journal, self._keys, self._worst, overlay]
         self._extraction = Extraction(
-            self._source, self._estimator, [sink for sink in sinks if sink is not None]
+            self._source, self._seer, [sink for sink in sinks if sink is not None]
         )
         stopped: BaseException | None = None
         try:
@@ -152,12 +165,20 @@ class _Work:
         assert self._extraction is not None
         poses = self._extraction.poses()
         results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
+        self.write_people(record, folder)
         results.note_if_nobody(poses, record, self._source.path)
         results.write_config(plain_of(self.job, self._estimator), folder)
         results.write_figures(poses, record.threshold, folder)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             results.write_truth(poses, self._truth, self._truth_path, self._worst, record, folder)
         results.write_pictures(self._keys, record, folder)
+
+    def write_people(self, record: RunRecord, folder: Path) -> None:
+        """Who was there; also where the one who was meant was not."""
+        from posexp.runs import results
+
+        if isinstance(self._seer, OnPerson):
+            results.write_person(self._seer, record, folder)
 
     def _overlay(self, path: Path) -> OverlayVideo | None:
         settings, estimator = self.job.config.overlay, self._estimator

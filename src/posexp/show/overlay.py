@@ -76,7 +76,6 @@ def overlay_frame(
         draw_trail(image, skeleton, trail)
     draw_skeleton(image, skeleton, points, pose.confidence, settings.confidence_threshold)
     body = pose.confidence[skeleton.indices(BODY)].mean()
-    draw_caption(
-        image, f"{label}   frame {frame.index}   {frame.time:.2f} s   confidence {body:.2f}"
-    )
+    said = pose.note or f"confidence {body:.2f}"
+    draw_caption(image, f"{label}   frame {frame.index}   {frame.time:.2f} s   {said}")
     return image
