@@ -110,7 +110,7 @@ class Frame:
 
     def showing(self, rgb: Image) -> Frame:
         """A frame at the same time of another picture, (h, w, 3) upright RGB."""
-        picture = _picture_of(rgb, "rgb24")
+        picture = _picture_of([rgb], "rgb24")
         return Frame(self.index, self.time, picture, (False, ()))
 
     def cut(self, left: int, top: int, width: int, height: int) -> Frame:
@@ -130,9 +130,9 @@ class Frame:
         if name not in _COPIED or self._size[0] != picture.width or (x | y | w | h) & 1:
             return self.showing(self.rgb()[top : top + height, left : left + width])
         luma, *chroma = self.planes().images
-        parts = [luma[y : y + h, x : x + w].ravel()]
-        parts += [c[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2].ravel() for c in chroma]
-        part = _picture_of(np.concatenate(parts).reshape(-1, w), name)
+        images = [luma[y : y + h, x : x + w]]
+        images += [c[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2] for c in chroma]
+        part = _picture_of(images, name)
         part.colorspace, part.color_range = picture.colorspace, picture.color_range
         return Frame(self.index, self.time, part, (self._transposed, self._flipped))
 
@@ -158,10 +158,18 @@ class Frame:
         )
 
 
-def _picture_of(array: NDArray[Any], layout: str) -> av.VideoFrame:
+def _picture_of(images: list[NDArray[Any]], layout: str) -> av.VideoFrame:
+    """FFmpeg's picture of planes, the first as large as it."""
     from av import VideoFrame
 
-    return VideoFrame.from_ndarray(np.ascontiguousarray(array), layout)
+    height, width = images[0].shape[:2]
+    picture = VideoFrame(width, height, layout)
+    for plane, image in zip(picture.planes, images, strict=True):
+        rows = np.ascontiguousarray(image).reshape(len(image), -1).view(np.uint8)
+        padded = np.zeros((plane.height, plane.line_size), np.uint8)
+        padded[:, : rows.shape[1]] = rows
+        plane.update(padded)
+    return picture
 
 
 @lru_cache(maxsize=8)
