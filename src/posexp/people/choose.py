@@ -146,14 +146,31 @@ class Crowd:
         return min(near, key=lambda n: near[n])
 
 
+_last: tuple[object, Crowd] | None = None
+
+
 def look_around(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
     """Search a few pictures of a clip: its first, one from its middle, and that at `person.time`.
+
+    The last clip's people are remembered: a run for each of them searches once.
 
     Raises
     ------
     ModelError
         When BlazePose, which finds them, cannot be had.
     """
+    global _last
+    status = source.path.stat()
+    asked = (
+        source.path, status.st_size, status.st_mtime_ns, source.start, source.stop, settings.time
+    )  # fmt: skip
+    if _last is None or _last[0] != asked:
+        _last = None  # its memory first
+        _last = asked, _searched(source, first, settings)
+    return _last[1]
+
+
+def _searched(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
     pictures = [first]
     end = min(source.stop or source.info.duration, source.info.duration)
     at = settings.time if settings.time is not None else (first.time + end) / 2
