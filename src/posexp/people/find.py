@@ -93,7 +93,11 @@ def find_people(
     ])  # fmt: skip
     places_too = np.empty((0, 3)) if expected is None else expected
     people: list[Person] = []
-    for x, y, radius in (*(c[1:] for c in _apart(circles)), *places_too * (1, 1, 0.5)):
+    around_whom = [circle[1:] for circle in _apart(circles)]
+    for place in places_too * (1, 1, 0.5):
+        if not any(np.hypot(*(place - each)[:2]) < 0.4 * place[2] for each in around_whom):
+            around_whom.append(place)
+    for x, y, radius in around_whom:
         left, top = max(0, int(x - 1.4 * radius)), max(0, int(y - 1.4 * radius))
         around = picture[top : int(y + 1.4 * radius) + 1, left : int(x + 1.4 * radius) + 1]
         if min(around.shape[:2], default=0) < 8:

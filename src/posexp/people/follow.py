@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -65,23 +66,24 @@ class Track:
     def update(self, body: Floats, time: float) -> None:
         """Take the person's pose of a later frame."""
         passed = max(time - self._time, 1e-3)
-        keep = np.exp(-passed / 0.15)
+        keep = math.exp(-passed / 0.15)
         speed = (_trunk(body) - self._trunk) / passed
         limit = 2 * self.size  # no faster than a runner
-        self._speed = keep * self._speed + (1 - keep) * np.clip(speed, -limit, limit)
-        keep = np.exp(-passed / 0.5)
+        speed = np.minimum(np.maximum(speed, -limit), limit)
+        self._speed = keep * self._speed + (1 - keep) * speed
+        keep = math.exp(-passed / 0.5)
         self.size = float(keep * self.size + (1 - keep) * size_of(body))
         self._trunk, self._time = _trunk(body), time
 
     def dress(self, clothes: Clothes, passed: float) -> None:
         """Take the person's colours, `passed` s after the last: they change as one turns."""
-        keep = np.float32(np.exp(-passed / 5))
+        keep = np.float32(math.exp(-passed / 5))
         self.clothes = keep * self.clothes + (1 - keep) * clothes
 
     def strays(self, body: Floats, time: float) -> float:
         """How far a pose is from the person's expected place and size; above 1 it is another's."""
-        away = np.linalg.norm(_trunk(body) - self.expected(time)) / self.size
-        grown = abs(np.log2(size_of(body) / self.size))
+        away = math.hypot(*(_trunk(body) - self.expected(time))) / self.size
+        grown = abs(math.log2(size_of(body) / self.size))
         passed = min(time - self._time, 1.0)
         return float(max(away / (NEAR + SPEED * passed), grown / (1 + passed)))
 
@@ -151,23 +153,24 @@ def alike(first: Floats, second: Floats) -> bool:
 
 
 def box_of(body: Floats) -> Floats:
-    """(4,) left, top, right, bottom of the joints that are there, px, with room for the head."""
+    """(4,) left, top, right, bottom of a person's joints and head, px."""
     head = head_of(body)
-    joints = np.vstack((body, head)) if np.isfinite(head).all() else body
-    return np.concatenate((np.nanmin(joints, axis=0), np.nanmax(joints, axis=0)))
+    low, high = body.min(axis=0), body.max(axis=0)
+    return np.concatenate((np.minimum(low, head), np.maximum(high, head)))
 
 
 def size_of(body: Floats) -> float:
     """The longer side of a person's box, px."""
-    box = box_of(body)
-    return float(max(1.0, (box[2:] - box[:2]).max()))
+    left, top, right, bottom = box_of(body).tolist()
+    return max(1.0, right - left, bottom - top)
 
 
 def head_of(body: Floats) -> Floats:
     """(2,) about where the head is, from the trunk, px."""
-    shoulders, hips = body[TRUNK[:2]].mean(axis=0), body[TRUNK[2:]].mean(axis=0)
-    return np.asarray(shoulders + 0.5 * (shoulders - hips))
+    shoulders, hips = body[_SHOULDERS] + body[_SHOULDERS + 1], body[_HIPS] + body[_HIPS + 1]
+    return np.asarray(0.75 * shoulders - 0.25 * hips)
 
 
 def _trunk(body: Floats) -> Floats:
-    return np.asarray(np.nanmean(body[TRUNK], axis=0), np.float64)
+    parts = body[_SHOULDERS] + body[_SHOULDERS + 1] + body[_HIPS] + body[_HIPS + 1]
+    return np.asarray(parts / 4, np.float64)
