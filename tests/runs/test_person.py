@@ -52,4 +52,4 @@ def test_without_anybody_who_watches_a_run_says_nothing_of_people(shared, place,
     assert not any(name.startswith("person/") for name in logged.metrics)
     assert "person.people" not in logged.tags
     print_run(logged)
-    assert "people" not in capsys.readouterr().out
+    assert "following" not in capsys.readouterr().out
