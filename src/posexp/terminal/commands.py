@@ -12,6 +12,7 @@ from posexp.config import load_config
 from posexp.errors import ConfigError
 from posexp.runs import run as runs
 from posexp.runs.recovery import log_waiting, recover
+from posexp.spans import told
 from posexp.store.archive import Archive
 from posexp.store.server import own_names, ui_command
 from posexp.sweeps import batch, clips
@@ -37,6 +38,8 @@ def run(line: Line) -> int:
         print_sweep(sweep)
         return 0 if sweep.failed.empty else 1
     print_run(runs.run(line.overrides, progress=True))
+    if line.options.verbose:
+        print(f"\nSeconds\n{told()}")
     return 0
 
 

@@ -6,9 +6,11 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from posexp.errors import PosexpError
+from posexp.spans import recorded
 from posexp.terminal.parser import Line, parse
 from posexp.terminal.program import Program
 from posexp.terminal.streams import Lines, Output, stop_on_sigterm, streams
@@ -33,7 +35,7 @@ def command_line(
     int
         The exit status: 0, 2 for usage, 130 for Ctrl-C, else 1.
     """
-    with streams() as output:
+    with streams() as output, recorded(time.process_time()):
         status = _run(sys.argv[1:] if arguments is None else arguments, program, do)
         output.flush()
         problem = output.problem

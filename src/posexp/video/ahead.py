@@ -10,6 +10,8 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
+from posexp.spans import span
+
 Item = TypeVar("Item")
 
 
@@ -36,7 +38,8 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
     thread.start()
     try:
         while True:
-            item, error = made.get()
+            with span("extraction: wait for decoder"):
+                item, error = made.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
