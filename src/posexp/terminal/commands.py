@@ -15,7 +15,7 @@ from posexp.runs.recovery import log_waiting, recover
 from posexp.spans import told
 from posexp.store.archive import Archive
 from posexp.store.server import own_names, ui_command
-from posexp.sweeps import batch, clips
+from posexp.sweeps import clips
 from posexp.terminal.parser import Line
 from posexp.terminal.summaries import (
     print_repetition,
@@ -34,6 +34,8 @@ def run(line: Line) -> int:
         print(json.dumps(load_config(line.overrides)[1], indent=2, ensure_ascii=False))
         return 0
     if line.options.multirun or clips.is_batch(line.overrides):
+        from posexp.sweeps import batch  # with pandas, which one run needs at its end only
+
         sweep = batch.sweep(line.overrides, progress=True)
         print_sweep(sweep)
         return 0 if sweep.failed.empty else 1
