@@ -14,6 +14,7 @@ from posexp.models.model import Estimator
 from posexp.models.registry import load, options_for
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.progress import Report, progress_bar
+from posexp.spans import awaited, span
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
@@ -70,15 +71,15 @@ class Extraction:
             closing(self._estimator.estimate(frames())) as estimated,
             ThreadPoolExecutor(1, "posexp-sinks") as pool,
         ):
-            for pose in estimated:
+            for pose in awaited("extraction: inference", estimated):
                 self._keep(pose)
                 handed.append(pool.submit(self._hand_over, waiting.popleft(), pose))
                 if len(handed) > 1:
-                    handed.popleft().result()
+                    _wait_for(handed.popleft())
                 if report is not None:
                     report(len(self), self._source.expected_frames)
             while handed:
-                handed.popleft().result()
+                _wait_for(handed.popleft())
 
     def _hand_over(self, frame: Frame, pose: FramePose) -> None:
         if self._broken:  # a file that was given up must not be begun again
@@ -112,6 +113,11 @@ class Extraction:
         """What has been extracted so far."""
         last = [self._stacked()] if self._recent or not self._blocks else []
         return PoseSequence.joined([*self._blocks, *last])
+
+
+def _wait_for(handed: Future[None]) -> None:
+    with span("extraction: wait for overlay"):
+        handed.result()
 
 
 def extract(

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from posexp.spans import span
 from posexp.video.heap import tidy_heap
 
 Item = TypeVar("Item")
@@ -22,7 +23,11 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
     try:
         with ThreadPoolExecutor(1, "posexp-ahead") as pool:
             made = pool.submit(_next, source)
-            while taken := made.result():
+            while True:
+                with span("extraction: wait for decoder"):
+                    taken = made.result()
+                if not taken:
+                    return
                 made = pool.submit(_next, source)
                 yield taken.pop()
     finally:
