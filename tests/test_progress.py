@@ -35,7 +35,7 @@ def test_a_bar_in_a_notebook_fills_and_says_what_is_done_at_its_end(monkeypatch)
 
     class Bar(tqdm.notebook.tqdm):
         def __init__(self, **options):
-            super().__init__(**options)
+            super().__init__(**options, mininterval=0)  # shown at once
             bars.append(self)
 
     monkeypatch.setattr(progress, "tqdm", Bar)
