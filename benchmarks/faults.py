@@ -82,22 +82,24 @@ def damaged_files(folder: Path, count: int) -> None:
 
 
 def every_write(folder: Path) -> None:
-    folder.mkdir()
-    began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, TESTS / "faultpoints.py", folder], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    told = json.loads(done.stdout)
-    seconds = time.perf_counter() - began
-    print(f"file operations of a run        {told['operations']:6}   in {seconds:.0f} s")
-    print(f"    kills and errors at them    {told['tried']:6}")
-    for what in ("blocked", "lost", "doubled"):
-        print(f"    {what:<28}{sum(one.startswith(what) for one in told['wrong']):6}")
-    for one in told["wrong"][:20]:
-        print(f"        {one}")
+    for what, sweep in (("of a sweep", "s"), ("by itself", "")):
+        place = folder / what
+        place.mkdir(parents=True)
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, TESTS / "faultpoints.py", place, f"sweep={sweep}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        told = json.loads(done.stdout)
+        seconds = time.perf_counter() - began
+        print(f"file operations of a run {what}  {told['operations']:6}   in {seconds:.0f} s")
+        print(f"    kills and errors at them    {told['tried']:6}")
+        for kind in ("blocked", "lost", "doubled"):
+            print(f"    {kind:<28}{sum(one.startswith(kind) for one in told['wrong']):6}")
+        for one in told["wrong"][:20]:
+            print(f"        {one}")
 
 
 def _left(settings: TrackingSettings, name: str, **more: Any) -> Path:

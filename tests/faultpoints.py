@@ -1,10 +1,11 @@
 """A fault before and after every file operation of a run, one at a time.
 
-``python tests/faultpoints.py FOLDER [every=1] [first=1] [mode=kill|error|both]`` prints a line of
-JSON. A process that has loaded everything forks: the child makes a run and is killed, or met by an
-OSError, at its n-th operation below the folder; another child does what the next start does, and
-looks at what is left. The model and the drawing of figures have stand-ins, so that a run takes a
-moment; all else is real.
+``python tests/faultpoints.py FOLDER [every=1] [first=1] [mode=kill|error|both] [sweep=s]`` prints a
+line of JSON. A process that has loaded everything forks: the child makes a run and is killed, or
+met by an OSError, at its n-th operation below the folder; another child does what the next start
+does, and looks at what is left. The model and the drawing of figures have stand-ins, so that a run
+takes a moment; all else is real. With ``sweep=`` the run is of none: a thread has it created beside
+the frames, and the same command again makes another one.
 """
 
 # ruff: noqa: PTH109, PTH115, PTH118, PTH123, SIM115
@@ -156,8 +157,8 @@ class StandIn:
             yield FramePose(frame.index, frame.time, image.astype(np.float32), confidence)
 
 
-def perform(folder: Path) -> None:
-    """The job, as one of a sweep."""
+def perform(folder: Path, sweep: str) -> None:
+    """The job, as one of a sweep when that has a name."""
     from posexp.config import load_config
     from posexp.runs.delivery import Elsewhere
     from posexp.runs.fingerprint import content_of
@@ -173,12 +174,12 @@ def perform(folder: Path) -> None:
     stand_in: Any = StandIn()
     source = VideoSource(clip)
     content = content_of(clip)
-    task = prepare(config, plain, source.path, content, stand_in.weights, "s")
+    task = prepare(config, plain, source.path, content, stand_in.weights, sweep or None)
     with contextlib.suppress(Elsewhere):
         perform(task, stand_in, source, Archive(task.config.tracking))
 
 
-def next_start(folder: Path) -> list[str]:
+def next_start(folder: Path, sweep: str) -> list[str]:
     """What the next start does, and what is wrong after it."""
     from posexp.files import PART
     from posexp.runs.recovery import log_waiting, recover
@@ -206,9 +207,10 @@ def next_start(folder: Path) -> list[str]:
             poses = logged[0].poses() if logged[0].metrics else ()
             if not len(poses):
                 wrong.append(f"lost: the poses of {name}")
-    perform(folder)  # the same command again
+    before = [] if sweep else [run.status for run in runs]
+    perform(folder, sweep)  # the same command again
     runs = store.search({}, None)
-    if [run.status for run in runs] != ["FINISHED"]:
+    if [run.status for run in runs] != ["FINISHED", *before] or len(before) > 1:
         wrong.append(f"doubled: {[run.status for run in runs]}")
     elif len(runs[0].poses()) != FRAMES or runs[0].metrics["tracking/frames"] != FRAMES:
         wrong.append("lost: frames")
@@ -229,18 +231,18 @@ def forked(what: Callable[[Any], None], *args: Any) -> tuple[int | None, Any]:
     return child.exitcode, answer
 
 
-def _run(connection: Any, folder: Path, wanted: int, kill: bool) -> None:
+def _run(connection: Any, folder: Path, sweep: str, wanted: int, kill: bool) -> None:
     sys.stderr = open(os.devnull, "w")
     points = Points(folder, wanted, kill)
     points.install()
     with contextlib.suppress(Exception):
-        perform(folder)
+        perform(folder, sweep)
     connection.send(points.seen)
 
 
-def _next(connection: Any, folder: Path) -> None:
+def _next(connection: Any, folder: Path, sweep: str) -> None:
     sys.stderr = open(os.devnull, "w")
-    connection.send(next_start(folder))
+    connection.send(next_start(folder, sweep))
 
 
 def _make_store(connection: Any, folder: Path) -> None:
@@ -292,14 +294,15 @@ def main() -> None:
         shutil.copytree(template, place)
 
     fresh()
-    _, seen = forked(_run, place, 0, True)
+    sweep = asked.get("sweep", "s")
+    _, seen = forked(_run, place, sweep, 0, True)
     wrong: list[str] = []
     tried = 0
     for kill in {"kill": [True], "error": [False]}.get(asked.get("mode", ""), [True, False]):
         for number in chosen(seen, int(asked.get("every", 1)), int(asked.get("first", 1))):
             fresh()
-            forked(_run, place, number, kill)
-            status, found = forked(_next, place)
+            forked(_run, place, sweep, number, kill)
+            status, found = forked(_next, place, sweep)
             tried += 1
             if status != 0 or found is None:
                 found = [f"blocked: the next start ended with {status}"]

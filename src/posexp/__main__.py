@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from posexp.spans import span
 from posexp.terminal.entry import command_line
 from posexp.terminal.parser import Line
 from posexp.terminal.usage import PROGRAM
@@ -17,12 +18,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _do(line: Line) -> int:
     """Do what was typed; of what is heavy, each command loads what it needs."""
-    if line.name in ("weights", "media"):
-        from posexp.terminal.upkeep import FUNCTIONS
-    elif line.name in ("evaluate", "compare"):
-        from posexp.terminal.logged import FUNCTIONS
-    else:
-        from posexp.terminal.commands import FUNCTIONS
+    with span("start: imports"):
+        if line.name in ("weights", "media"):
+            from posexp.terminal.upkeep import FUNCTIONS
+        elif line.name in ("evaluate", "compare"):
+            from posexp.terminal.logged import FUNCTIONS
+        else:
+            from posexp.terminal.commands import FUNCTIONS
     return FUNCTIONS[line.name](line)
 
 

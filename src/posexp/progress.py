@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from tqdm.auto import tqdm
 
 from posexp.errors import printable
 
-Report = Callable[[int, "int | None"], None]
-"""Told what is done, and what is expected where that is known."""
+
+class Report(Protocol):
+    """Told what is done, what is expected where that is known, and what is done instead now."""
+
+    def __call__(self, done: int, expected: int | None, doing: str = "") -> None: ...
 
 
 @contextmanager
@@ -24,11 +28,16 @@ def progress_bar(
         disable=not wanted or not watched(), dynamic_ncols=True, leave=position is None,
     ) as bar:  # fmt: skip
 
-        def report(done: int, expected: int | None) -> None:
+        def report(done: int, expected: int | None, doing: str = "") -> None:
+            if bar.total is None and expected:
+                bar.reset(expected)  # a notebook's bar stands at its end until then
             bar.total = expected
             bar.update(done - bar.n)
+            if doing:
+                bar.set_postfix_str(doing)
 
         yield report
+        bar.postfix = None
 
 
 def watched() -> bool:

@@ -76,7 +76,7 @@ class PersonSettings:
         When `who` is there, s from the first frame; at the beginning by default.
     """
 
-    who: str = "auto"
+    who: str = "off"
     time: float | None = None
 
     def __post_init__(self) -> None:

@@ -268,14 +268,15 @@ def test_a_video_that_changes_while_it_is_read_fails_and_keeps_its_poses(here: P
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc and fork")
+@pytest.mark.parametrize("sweep", ["s", ""], ids=["of a sweep", "by itself"])
 def test_a_kill_or_an_error_at_any_file_operation_blocks_loses_and_doubles_nothing(
-    here: Path,
+    here: Path, sweep: str
 ) -> None:
     """A part of them; ``python benchmarks/faults.py only=writes`` tries all."""
     script = Path(__file__).resolve().parents[1] / "faultpoints.py"
     done = subprocess.run(
-        [sys.executable, script, here, "every=18"], capture_output=True, text=True, timeout=300,
-        check=False,
+        [sys.executable, script, here, "every=18", f"sweep={sweep}"],
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

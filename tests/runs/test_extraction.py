@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -19,6 +20,10 @@ def threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("posexp")]
 
 
+class Picture:
+    """Of which one sees whether it is kept."""
+
+
 def test_ahead_keeps_order_and_stays_one_ahead():
     made = []
 
@@ -29,8 +34,23 @@ def test_ahead_keeps_order_and_stays_one_ahead():
 
     for number in ahead(items()):
         time.sleep(0.001)
-        assert len(made) <= number + 4  # one taken, one waiting, one about to be put
+        assert len(made) <= number + 2  # the one in use, and the next
     assert made == list(range(50)) and not threads()
+
+
+def test_ahead_keeps_nothing_but_the_next_picture():
+    kept = weakref.WeakSet()
+
+    def items():
+        for _ in range(20):
+            kept.add(picture := Picture())
+            yield picture
+            del picture
+
+    for picture in ahead(items()):
+        del picture
+        time.sleep(0.001)
+        assert len(kept) <= 1
 
 
 def test_ahead_passes_errors_on_after_what_came_before():

@@ -4,16 +4,17 @@ import json
 import logging
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from clips import make_clip
-from conftest import free_port
+from conftest import free_port, wait_for
 from faultpoints import StandIn
 
 from posexp.config import load_config
 from posexp.errors import Refused, TrackingError, VideoError
-from posexp.runs.delivery import WaitingError
+from posexp.runs.delivery import Elsewhere, WaitingError
 from posexp.runs.fingerprint import content_of
 from posexp.runs.job import Job, prepare
 from posexp.runs.performance import perform
@@ -237,14 +238,14 @@ def test_what_dead_processes_left_is_swept_up(settings, store):
     assert not list(Path(settings.folder).rglob("*.part"))
 
 
-def task_of(folder: Path, *overrides: str) -> tuple[Job, VideoSource]:
+def task_of(folder: Path, *overrides: str, sweep: str | None = "s") -> tuple[Job, VideoSource]:
     clip = folder / "clip.mp4"
     if not clip.exists():
         make_clip(clip, frames=5)
     config, plain = load_config(["model=mlkit", f"video={clip}", "overlay=none", *overrides])
     source = VideoSource(clip)
     weights = StandIn().weights
-    return prepare(config, plain, source.path, content_of(clip), weights, "s"), source
+    return prepare(config, plain, source.path, content_of(clip), weights, sweep), source
 
 
 class Meanwhile(StandIn):
@@ -324,6 +325,110 @@ def test_an_experiment_that_was_deleted_is_said_before_the_video_is_read(setting
     task, source = task_of(Path.cwd(), "tracking.experiment=old")
     with pytest.raises(Refused, match="deleted in MLflow"):
         perform(task, Meanwhile(raising(AssertionError)), source, Archive(task.config.tracking))
+    assert not list(Archive(settings).outbox.base.iterdir())
+
+
+class Slow(Archive):
+    """One whose store opens when it is told to, or not, after a while."""
+
+    def __init__(self, settings: TrackingSettings) -> None:
+        super().__init__(settings)
+        self.may_open, self.opened = threading.Event(), False
+        self.problem: TrackingError | None = None
+
+    def open(self) -> Store:
+        assert self.may_open.wait(60), "no frame came before the store"
+        self.opened = True
+        if self.problem:
+            raise self.problem
+        return super().open()
+
+
+def test_the_frames_of_a_run_do_not_wait_for_the_store(settings, store):
+    """The run is created in a thread, and is there at the end."""
+    task, source = task_of(Path.cwd(), sweep=None)
+    archive = Slow(task.config.tracking)
+    before = []
+
+    def go_on() -> None:
+        before.append(archive.opened)
+        archive.may_open.set()
+
+    run = perform(task, Meanwhile(go_on), source, archive)
+    assert before == [False] and archive.opened
+    assert (run.status, len(run.poses())) == ("FINISHED", 5)
+    assert [each.id for each in store.search({})] == [run.id]
+    assert not list(Archive(settings).outbox.base.iterdir())
+
+
+def test_what_is_done_after_the_last_frame_is_said(settings):
+    task, source = task_of(Path.cwd(), sweep=None)
+    heard = []
+    perform(
+        task, StandIn(), source, Archive(task.config.tracking), lambda *said: heard.append(said)
+    )
+    assert heard[4] == (5, 5, "") and {said[:2] for said in heard[5:]} == {(5, 5)}
+    assert [said[2] for said in heard[5:]] == [
+        "finishing the overlay", "writing tables", "writing figures", "writing pictures",
+        "logging to MLflow",
+    ]  # fmt: skip
+
+
+def test_the_run_is_in_mlflow_while_its_frames_come(settings, store):
+    task, source = task_of(Path.cwd(), sweep=None)
+    seen = []
+
+    def wait() -> None:
+        wait_for(lambda: store.search({}))
+        seen.extend(run.status for run in store.search({}))
+
+    assert perform(task, Meanwhile(wait), source, Archive(task.config.tracking)).id
+    assert seen == ["RUNNING"]
+
+
+def test_the_job_of_a_sweep_that_is_done_is_found_before_its_first_frame(settings, store):
+    first, source = task_of(Path.cwd())
+    perform(first, StandIn(), source, Archive(first.config.tracking))
+    again, source = task_of(Path.cwd())
+    with pytest.raises(Elsewhere):
+        perform(again, Meanwhile(raising(AssertionError)), source, Archive(settings))
+    assert [run.status for run in store.search({})] == ["FINISHED"]
+    assert not list(Archive(settings).outbox.base.iterdir())
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["meanwhile", "after the last frame"])
+@pytest.mark.parametrize("works", [False, True], ids=["does not work", "refuses it"])
+def test_a_store_that_takes_no_run_ends_it_and_leaves_nothing(settings, store, works, late):
+    store.prepare("old")
+    store.client.delete_experiment(store.client.get_experiment_by_name("old").experiment_id)
+    task, source = task_of(Path.cwd(), "tracking.experiment=old", sweep=None)
+    kind, said = (Refused, "deleted in MLflow") if works else (TrackingError, "no space left")
+    archive = Slow(task.config.tracking)
+    archive.problem = None if works else TrackingError("mlflow.db", "no space left")
+    seen = []
+
+    def open_it() -> None:
+        seen.append(True)
+        if late:
+            threading.Timer(0.5, archive.may_open.set).start()
+        else:
+            archive.may_open.set()
+            wait_for(lambda: "posexp-beside" not in [t.name for t in threading.enumerate()])
+
+    with pytest.raises(kind, match=said):
+        perform(task, Meanwhile(open_it), source, archive)
+    assert seen  # it had begun
+    assert not list(archive.outbox.base.iterdir())
+
+
+def test_what_is_interrupted_before_the_store_answers_is_closed_as_killed(settings, store):
+    task, source = task_of(Path.cwd(), sweep=None)
+    archive = Slow(task.config.tracking)
+    threading.Timer(0.5, archive.may_open.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        perform(task, Meanwhile(raising(KeyboardInterrupt())), source, archive)
+    (run,) = store.search({})
+    assert (run.status, len(run.poses())) == ("KILLED", 3)
     assert not list(Archive(settings).outbox.base.iterdir())
 
 

@@ -17,10 +17,8 @@ from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
 from posexp.models.model import Estimator
-from posexp.people.stage import on_person
 from posexp.pose.truth import read_truth
 from posexp.runs.extraction import Extraction
-from posexp.settings import PersonSettings
 from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
@@ -112,7 +110,7 @@ def _load(options: Any, weights: Path | None) -> Estimator:
 
 def _one(estimator: Estimator, clip: Rendered, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     source = VideoSource(video, 0.0, None)
-    extraction = Extraction(source, on_person(estimator, source, PersonSettings()))
+    extraction = Extraction(source, estimator)
     wall, cpu = time.perf_counter(), time.process_time()
     extraction.run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -54,12 +54,14 @@ class BlazePose:
         with self._landmarker() as landmarker:
             for frame, rgb in ahead((frame, frame.rgb()) for frame in frames):
                 image = mediapipe.Image(mediapipe.ImageFormat.SRGB, rgb)
+                del rgb  # each 25 MB in 4K, and MediaPipe copies them twice
                 if self._stream:
                     # Whole, strictly increasing milliseconds are asked for.
                     previous = max(previous + 1, round(frame.time * 1000))
                     result = landmarker.detect_for_video(image, previous)
                 else:
                     result = landmarker.detect(image)
+                del image
                 yield _pose(frame, result)
 
     def _landmarker(self) -> Any:

@@ -273,12 +273,3 @@ class _Following:
             frame.index, frame.time, np.full_like(like.image, np.nan),
             np.zeros_like(like.confidence), depth, world, visibility,
         )  # fmt: skip
-
-
-def on_person(
-    estimator: Estimator, source: VideoSource, settings: PersonSettings
-) -> Estimator | OnPerson:
-    """The model with somebody who watches over it; as it is where it wants to see the picture."""
-    if settings.who == "off" or getattr(estimator, "sees", "picture") != "person":
-        return estimator
-    return OnPerson(estimator, source, settings)

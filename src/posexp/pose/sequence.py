@@ -7,17 +7,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from posexp.errors import TableError
 from posexp.files import whole
 from posexp.pose.skeleton import Skeleton, skeleton_of
+
+if TYPE_CHECKING:  # a run needs tables at its end only, and pandas and Arrow take a while
+    import pandas as pd
 
 Floats = NDArray[np.floating[Any]]
 
@@ -213,6 +213,8 @@ class PoseSequence:
             image, may lie outside), ``_confidence``; for 3D variants also ``_z`` (in image
             widths), ``_world_x/_y/_z`` (m) and ``_visibility``.
         """
+        import pandas as pd
+
         columns: dict[str, Any] = {"frame": self.frame, "time": self.time}
         for index, joint in enumerate(self.skeleton.joints):
             for suffix, name, part, scale in _columns(self.width, self.height):
@@ -277,6 +279,9 @@ class PoseSequence:
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the keypoint table as Parquet, with size, skeleton, model and source inside."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         about = {
             "version": 1,
             "skeleton": self.skeleton.name,
@@ -307,6 +312,8 @@ class PoseSequence:
         TableError
             For a file that is not a keypoint table, or a CSV without its size.
         """
+        import pandas as pd
+
         path = Path(path)
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
@@ -348,6 +355,9 @@ def numbers(subject: str, table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _read_parquet(path: Path) -> PoseSequence:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[_METADATA_KEY])

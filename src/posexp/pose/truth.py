@@ -9,15 +9,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.errors import TableError
 from posexp.pose.sequence import PoseSequence, numbers
 from posexp.pose.skeleton import BLAZEPOSE33, COCO17, common_joints
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BOX_SHARE = 0.53  # of a box that a person fills; as in CrowdPose and xtcocotools
 SUFFIXES = (".parquet", ".json", ".csv")
@@ -202,6 +204,8 @@ _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
 def _read_csv(path: Path, width: int, height: int) -> GroundTruth:
+    import pandas as pd
+
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
     if header[:1] == ["scorer"]:
@@ -231,6 +235,8 @@ def _read_wide(path: Path, table: pd.DataFrame, width: int, height: int) -> Grou
 
 def _read_deeplabcut(path: Path, width: int, height: int) -> GroundTruth:
     """Header rows scorer, (individuals,) bodyparts, coords; then a row per labelled frame."""
+    import pandas as pd
+
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = [line for line in csv.reader(file) if line]
     heads = {line[0]: line for line in lines if line[0] in _DEEPLABCUT_HEADS}
@@ -349,6 +355,8 @@ def _assemble(
 
 
 def _check_frames(subject: str, frames: Any) -> NDArray[np.int64]:
+    import pandas as pd
+
     values = pd.to_numeric(pd.Series(frames), errors="coerce").to_numpy(float)
     if not np.isfinite(values).all() or (values != np.floor(values)).any():
         raise TableError(subject, "expected a whole number for every frame")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from posexp.errors import Refused, TrackingError, printable, writing_failed
+from posexp.errors import PosexpError, Refused, TrackingError, printable, writing_failed
+from posexp.spans import beside, span
 from posexp.store import tags
+from posexp.store.address import ask, make_folder
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
+
+if TYPE_CHECKING:
+    from posexp.store.mlflow import Store
+
+Value = TypeVar("Value")
 
 log = logging.getLogger("posexp")
 
@@ -41,21 +53,30 @@ class Delivery:
     again : bool
         Also when the same job of the same sweep has been done.
 
+    Attributes
+    ----------
+    refusal : BaseException, optional
+        Why there will be no run, and nothing is left of it: another process has done the job
+        (`Elsewhere`), the store refuses it, or does not work and is no server.
+
     Raises
     ------
     Elsewhere
-        When another process does the job, or has done it.
-    VideoError
+        When another process does the job, or has done it and that waits.
+    VideoError, TrackingError
         When the folder cannot be made.
-    TrackingError
-        When a store that is no server does not work.
     """
 
     def __init__(self, archive: Archive, record: RunRecord, stem: str, again: bool) -> None:
         self.record = record
+        self.refusal: BaseException | None = None
+        self._archive, self._again = archive, again
+        self._store: Store | None = None
+        self._problem: TrackingError | None = None
+        self._creating: Future[str | None] | None = None
         self._began = time.monotonic()
-        self._store, self._problem = archive.open_or_wait()
         record.uri = archive.address.uri
+        make_folder(archive.folder)
         try:
             folder = archive.outbox.claim(record, stem, again)
         except OSError as error:
@@ -63,13 +84,6 @@ class Delivery:
         if folder is None:
             raise Elsewhere
         self._folder = folder
-        try:
-            if not again and self._is_done():
-                folder.remove()
-                raise Elsewhere
-        except BaseException:
-            folder.release()
-            raise
 
     @property
     def path(self) -> Path:
@@ -82,25 +96,43 @@ class Delivery:
         return self._folder.is_there
 
     def start(self) -> None:
-        """Create the run, so that the UI shows it as running, if the store answers.
+        """Have the run created, so that the UI shows it as running, if the store answers.
+
+        MLflow takes seconds to load: a thread does that beside the first frames. Only the job of a
+        sweep waits for it, since another process may have finished it meanwhile.
+        """
+        mine = copy.deepcopy(self.record)  # the other one changes meanwhile
+        self._creating = in_thread(beside("MLflow and the run in it", lambda: self._create(mine)))
+        if mine.job is not None:
+            self.notice(wait=True)
+
+    def notice(self, wait: bool = False) -> None:
+        """Take note of what became of the run's creation, when that is known.
 
         Raises
         ------
-        Refused
-            When the store works but does not take it; nothing is left of it.
+        BaseException
+            When there will be no run (`refusal`), and for what nobody expected.
         """
-        if self._store is None:
+        if self._creating is None or not (wait or self._creating.done()):
             return
-        try:
-            self._store.start(self.record)
-        except Refused:  # before there was anything to keep
-            self._folder.remove()
-            raise
-        except TrackingError as error:
-            self._store, self._problem = None, error
+        with span("wait for MLflow"):
+            error = self._creating.exception()
+        creating, self._creating = self._creating, None
+        if error is None:
+            self.record.run_id = creating.result()
+            with contextlib.suppress(OSError):  # the run is found by its key, too
+                self.record.save(self.path)
+        elif isinstance(error, TrackingError) and not isinstance(error, Refused) and (
+            self._store is not None or self._archive.address.is_server
+        ):  # fmt: skip
+            self._problem = error
             log.warning("%s; going on without it", error.problem)
         else:
-            self.record.save(self.path)
+            if self._store is None or isinstance(error, Refused | Elsewhere):
+                self._folder.remove()
+                self.refusal = error
+            raise error
 
     def close(
         self, error: BaseException | None, subject: Path, warnings: Sequence[str]
@@ -137,6 +169,8 @@ class Delivery:
         gone = TrackingError(
             self.path, "was removed while the run wrote to it; its results are lost", "Run again"
         )
+        with contextlib.suppress(PosexpError):
+            self.notice(wait=True)
         if self._store is not None and self._store.is_server:
             self.record.status = "FAILED"
             self.record.end_ms = int(time.time() * 1000)
@@ -153,38 +187,62 @@ class Delivery:
         TrackingError
             When the store refuses it; it is moved aside.
         """
-        problem = self._problem
-        if self._store is not None:
-            try:
-                self._store.ask()  # one that hangs would keep us for each of many requests
-                return self._store.log(self._folder, self.record)
-            except Refused as error:
+        try:
+            return self._logged()
+        except TrackingError as error:
+            if error is self.refusal:
+                raise
+            if isinstance(error, Refused) and self._store is not None:
                 place = self._store.reject(self._folder, self.record, error)
                 raise TrackingError(
                     error.subject, f"{error.problem}; the results are in {place.resolve()}",
                     error.remedy,
                 ) from error  # fmt: skip
-            except TrackingError as error:
-                problem = error
-        assert problem is not None
-        raise WaitingError(
-            problem.subject, f"{problem.problem}; the results are in {self.path.resolve()}",
-            "`python -m posexp sync` with the same tracking settings logs them later",
-        ) from problem  # fmt: skip
+            raise WaitingError(
+                error.subject, f"{error.problem}; the results are in {self.path.resolve()}",
+                "`python -m posexp sync` with the same tracking settings logs them later",
+            ) from error  # fmt: skip
 
     def release(self) -> None:
         """Leave the folder, if it is still there, for others to find."""
         self._folder.release()
 
-    def _is_done(self) -> bool:
-        """Whether another process has finished this job of the sweep meanwhile."""
-        if self._store is None or self.record.job is None:
-            return False
+    def _create(self, record: RunRecord) -> str | None:
+        """Open the store and create the run; its id."""
+        # Before MLflow: what both need is then not loaded by two threads from two ends.
+        from posexp.runs import results  # noqa: F401
+
+        self._store = self._archive.open()
+        if record.job is not None and not self._again:
+            with contextlib.suppress(TrackingError):  # it is said when the run is created
+                same = tags.job_tags(record.job)
+                if self._store.search(same, 1, "status = 'FINISHED'"):
+                    raise Elsewhere
+        self._store.start(record)
+        return record.run_id
+
+    def _logged(self) -> Run:
+        if self._problem is None:
+            ask(self._archive.address.uri)  # one that hangs would keep us for many requests
+            self.notice(wait=True)
+        if self._problem is not None:
+            raise self._problem
+        assert self._store is not None
+        return self._store.log(self._folder, self.record)
+
+
+def in_thread(work: Callable[[], Value]) -> Future[Value]:
+    """Have something done in a thread, for which the end of the process does not wait."""
+    done: Future[Value] = Future()
+
+    def do() -> None:
         try:
-            same = tags.job_tags(self.record.job)
-            return bool(self._store.search(same, 1, "status = 'FINISHED'"))
-        except TrackingError:
-            return False  # it is said where the run is to be created
+            done.set_result(work())
+        except BaseException as error:  # it is raised where it is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=do, name="posexp-beside", daemon=True).start()
+    return done
 
 
 def _status(error: BaseException | None) -> str:

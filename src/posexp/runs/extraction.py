@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from posexp.errors import printable
 from posexp.models.model import Estimator
 from posexp.models.registry import load, options_for
-from posexp.people.stage import on_person
+from posexp.people.watched import on_person
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.progress import Report, progress_bar
 from posexp.settings import PersonSettings
+from posexp.spans import awaited, span
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
@@ -72,15 +73,15 @@ class Extraction:
             closing(self._estimator.estimate(frames())) as estimated,
             ThreadPoolExecutor(1, "posexp-sinks") as pool,
         ):
-            for pose in estimated:
+            for pose in awaited("extraction: inference", estimated):
                 self._keep(pose)
                 handed.append(pool.submit(self._hand_over, waiting.popleft(), pose))
                 if len(handed) > 1:
-                    handed.popleft().result()
+                    _wait_for(handed.popleft())
                 if report is not None:
                     report(len(self), self._source.expected_frames)
             while handed:
-                handed.popleft().result()
+                _wait_for(handed.popleft())
 
     def _hand_over(self, frame: Frame, pose: FramePose) -> None:
         if self._broken:  # a file that was given up must not be begun again
@@ -116,13 +117,18 @@ class Extraction:
         return PoseSequence.joined([*self._blocks, *last])
 
 
+def _wait_for(handed: Future[None]) -> None:
+    with span("extraction: wait for overlay"):
+        handed.result()
+
+
 def extract(
     video: str | Path,
     model: str = "mlkit",
     *,
     start: float = 0.0,
     stop: float | None = None,
-    person: str = "auto",
+    person: str = "off",
     progress: bool = False,
     **options: Any,
 ) -> PoseSequence:
@@ -137,7 +143,8 @@ def extract(
     start, stop : float
         Part of the video, s from its first frame.
     person : str
-        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`.
+        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`. By
+        default nobody: the model sees the whole picture.
     progress : bool
         Show a progress bar.
     **options

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
-from posexp.errors import ConfigError, PosexpError, Refused, TrackingError, writing_failed
+from posexp.errors import ConfigError, PosexpError, TrackingError, writing_failed
 from posexp.models.model import Estimator
-from posexp.people.stage import OnPerson, on_person
+from posexp.people.watched import on_person
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.delivery import Delivery
@@ -16,6 +18,7 @@ from posexp.runs.extraction import Extraction, Sink
 from posexp.runs.job import Job
 from posexp.show.overlay import OverlayVideo
 from posexp.show.pictures import KeyFrames, WorstFrames
+from posexp.spans import span
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE, Journal
 from posexp.store.record import RunRecord
@@ -59,17 +62,21 @@ def perform(
     Elsewhere
         When another process does the same job of the same sweep.
     """
-    work = _Work(job, estimator, source)
-    record = record_of(job, source, estimator, tags or {})
-    stem = f"{estimator.name}-{source.path.stem}"
-    delivery = Delivery(archive, record, stem, again=job.config.force)
+    with span("start: folder of results"):
+        work = _Work(job, estimator, source, report)
+        record = record_of(job, source, estimator, tags or {})
+        stem = f"{estimator.name}-{source.path.stem}"
+        delivery = Delivery(archive, record, stem, again=job.config.force)
     try:
-        error = _done(work, delivery, report)
+        error = _done(work, delivery)
+        if delivery.refusal is not None:
+            raise delivery.refusal
         if not delivery.is_there:
             raise delivery.lost(error)
         error = delivery.close(error, source.path, source.warnings)
         try:
-            logged = delivery.log()
+            with work.doing("logging to MLflow"):
+                logged = delivery.log()
         except TrackingError as problem:
             if error is None:
                 raise
@@ -82,18 +89,16 @@ def perform(
         delivery.release()
 
 
-def _done(work: _Work, delivery: Delivery, report: Report | None) -> BaseException | None:
+def _done(work: _Work, delivery: Delivery) -> BaseException | None:
     """Extract and write; the error that stopped it, if one did: the run must be closed then too."""
     try:
         delivery.start()
-        error = work.extract(delivery.path, report)
+        error = work.extract(delivery)
         error = error or work.job.changed()
         if work.frames and delivery.is_there:
             work.write(delivery.record, delivery.path / "artifacts")
         elif delivery.is_there:
             work.write_people(delivery.record, delivery.path / "artifacts")
-    except Refused:  # before there was anything to keep
-        raise
     except OSError as failure:
         return writing_failed(delivery.path, failure)
     except (Exception, KeyboardInterrupt) as failure:
@@ -113,9 +118,12 @@ def _with_picture(error: BaseException, run: Run) -> BaseException:
 class _Work:
     """One pass, and the sinks whose results are written when it has ended."""
 
-    def __init__(self, job: Job, estimator: Estimator, source: VideoSource) -> None:
+    def __init__(
+        self, job: Job, estimator: Estimator, source: VideoSource, report: Report | None
+    ) -> None:
         self.job = job
         self._estimator, self._source = estimator, source
+        self._report: Report = report or (lambda *_: None)
         info, skeleton = source.info, estimator.skeleton
         self._seer = on_person(estimator, source, job.config.person)
         # Read now, so that a bad file is told before the long part.
@@ -134,8 +142,16 @@ class _Work:
         """How many have a pose so far."""
         return len(self._extraction) if self._extraction else 0
 
-    def extract(self, folder: Path, report: Report | None) -> BaseException | None:
+    @contextlib.contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Say what is done now that the bar stands still, and count its seconds."""
+        self._report(self.frames, self._source.expected_frames, what)
+        with span(what):
+            yield
+
+    def extract(self, delivery: Delivery) -> BaseException | None:
         """Go through the video; the error that stopped it, if one did."""
+        folder = delivery.path
         journal = Journal(folder / FILE, len(self._estimator.skeleton))
         overlay = self._overlay(folder / "artifacts" / "overlay" / "overlay.mp4")
         sinks: list[Sink | None] = [journal, self._keys, self._worst, overlay]
@@ -143,12 +159,19 @@ class _Work:
             self._source, self._seer, [sink for sink in sinks if sink is not None]
         )
         stopped: BaseException | None = None
+
+        def report(done: int, expected: int | None, doing: str = "") -> None:
+            delivery.notice()
+            self._report(done, expected, doing)
+
         try:
             self._extraction.run(report)
         except (Exception, KeyboardInterrupt) as error:
             stopped = error
         try:
-            if overlay is not None and not overlay.close() and stopped is None:
+            with self.doing("finishing the overlay"):
+                written = overlay is None or overlay.close()
+            if not written and stopped is None:
                 log.warning(
                     "overlay: no frame between overlay.start_frame=%s and overlay.stop_frame=%s",
                     self.job.config.overlay.start_frame, self.job.config.overlay.stop_frame,
@@ -160,25 +183,34 @@ class _Work:
 
     def write(self, record: RunRecord, folder: Path) -> None:
         """Tables, figures and pictures of what was extracted, into the folder of artifacts."""
-        from posexp.runs import results
+        with self.doing("writing tables"):
+            from posexp.runs import results
 
-        assert self._extraction is not None
-        poses = self._extraction.poses()
-        results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
-        self.write_people(record, folder)
-        results.note_if_nobody(poses, record, self._source.path)
-        results.write_config(plain_of(self.job, self._estimator), folder)
-        results.write_figures(poses, record.threshold, folder)
+            assert self._extraction is not None
+            poses = self._extraction.poses()
+            results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
+            self.write_people(record, folder)
+            results.note_if_nobody(poses, record, self._source.path)
+            results.write_config(plain_of(self.job, self._estimator), folder)
+        with self.doing("writing figures"):
+            results.write_figures(poses, record.threshold, folder)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
-            results.write_truth(poses, self._truth, self._truth_path, self._worst, record, folder)
-        results.write_pictures(self._keys, record, folder)
+            with self.doing("evaluating"):
+                results.write_truth(
+                    poses, self._truth, self._truth_path, self._worst, record, folder
+                )
+        with self.doing("writing pictures"):
+            results.write_pictures(self._keys, record, folder)
 
     def write_people(self, record: RunRecord, folder: Path) -> None:
         """Who was there; also where the one who was meant was not."""
+        if self._seer is self._estimator:  # nobody watched
+            return
+        from posexp.people.stage import OnPerson
         from posexp.runs import results
 
-        if isinstance(self._seer, OnPerson):
-            results.write_person(self._seer, record, folder)
+        assert isinstance(self._seer, OnPerson)
+        results.write_person(self._seer, record, folder)
 
     def _overlay(self, path: Path) -> OverlayVideo | None:
         settings, estimator = self.job.config.overlay, self._estimator

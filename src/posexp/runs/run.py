@@ -23,6 +23,7 @@ from posexp.runs.job import prepare
 from posexp.runs.performance import perform
 from posexp.runs.recovery import recover
 from posexp.settings import TrackingSettings
+from posexp.spans import span
 from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.run import Run
@@ -55,7 +56,8 @@ def run(overrides: Sequence[str] = (), *, progress: bool = False) -> Run:
     KeyboardInterrupt
         After the run was closed as KILLED with what had been computed.
     """
-    config, plain = load_config(overrides)
+    with span("start: configuration"):
+        config, plain = load_config(overrides)
     return _run(config, plain, Archive(config.tracking), progress, {})
 
 
@@ -170,10 +172,14 @@ def _run(
 ) -> Run:
     settings = config.video
     video = at_home(settings.path) if settings.path else embedded_clip()
-    source = VideoSource(video, settings.start, settings.stop)
-    estimator = load(config.model)
-    job = prepare(config, plain, source.path, content_of(source.path), estimator.weights)
-    recover(archive)
+    with span("start: video"):
+        source = VideoSource(video, settings.start, settings.stop)
+        content = content_of(source.path)
+    with span("start: model"):
+        estimator = load(config.model)
+        job = prepare(config, plain, source.path, content, estimator.weights)
+    with span("start: what others left"):
+        recover(archive)
     with progress_bar(f"{estimator.name}: {video.name}", progress) as report:
         return perform(job, estimator, source, archive, report, more)
 

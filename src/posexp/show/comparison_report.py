@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from posexp.files import save_table, whole
 from posexp.measure.comparison import Comparison
 from posexp.show import comparison_figures as draw
-from posexp.show.figures import save
+from posexp.show.figures import as_png, save
 from posexp.show.palette import colors
 from posexp.show.picture_files import encoded, save_picture
 from posexp.show.pictures import person_picture, sheet
@@ -211,9 +210,7 @@ def _cell(column: str, value: Any) -> str:
 
 
 def _picture(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return _tag(buffer.getvalue())
+    return _tag(as_png(figure))
 
 
 def _image(image: Image) -> str:

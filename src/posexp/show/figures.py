@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from posexp.measure.evaluation import Evaluation
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY_PARTS, REGIONS
 from posexp.show.palette import PALETTE, SIDES
+from posexp.show.picture_files import encoded
 
 _STYLES = ("-", "--", "-.", ":")
 
@@ -177,9 +179,17 @@ def calibration_curve(evaluation: Evaluation) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a picture, whole or not at all."""
+    """Write a figure as a PNG, whole or not at all."""
     with whole(path) as part:
-        figure.savefig(part, format=path.suffix[1:], dpi=110)
+        part.write_bytes(as_png(figure))
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as ``savefig`` draws it, drawn once: that draws all twice to find a layout first."""
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return encoded(np.asarray(canvas.buffer_rgba()), ".png")
 
 
 def panel(width: float, height: float) -> tuple[Figure, Any]:

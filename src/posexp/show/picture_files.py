@@ -10,9 +10,13 @@ import imageio.v3 as iio
 from posexp.files import whole
 from posexp.video.frame import Image
 
+PNG = {"compress_level": 4}
+"""Half the time of the usual 6, and 5 % more bytes."""
+
 
 def encoded(image: Image, suffix: str, **options: Any) -> bytes:
     """A picture as the content of a file: ``.png``, or ``.jpg`` with `options` such as quality."""
+    options = {**PNG, **options} if suffix == ".png" else options
     return bytes(iio.imwrite("<bytes>", image, extension=suffix, **options))
 
 

@@ -55,6 +55,8 @@ class Archive:
         self.settings = settings
         self.address = Address.of(settings)
         self.outbox = Outbox(self.folder / "pending")
+        for name, value in _ENVIRONMENT.items():  # not in a thread: others may be reading it
+            os.environ.setdefault(name, value)
 
     @property
     def folder(self) -> Path:
@@ -79,20 +81,6 @@ class Archive:
         ask(self.address.uri)
         return self._store
 
-    def open_or_wait(self) -> tuple[Store | None, TrackingError | None]:
-        """The store, or why it does not answer: a server that is down must not cost a run.
-
-        Raises
-        ------
-        TrackingError
-            When it is no server, or no results can be kept for it.
-        """
-        try:
-            return self.open(), None
-        except TrackingError as error:
-            self.go_on_without(error)
-            return None, error
-
     def go_on_without(self, error: TrackingError) -> None:
         """Say that results will wait for a server; raise `error` when it is no server's."""
         if isinstance(error, Refused) or not self.address.is_server:
@@ -102,8 +90,6 @@ class Archive:
 
     @cached_property
     def _store(self) -> Store:
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         from posexp.store.mlflow import Store, create  # not before it is needed: it takes seconds
 
         if not self.address.named:

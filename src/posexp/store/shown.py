@@ -15,6 +15,7 @@ from PIL import Image
 
 from posexp.files import whole
 from posexp.pose.sequence import PoseSequence
+from posexp.show.picture_files import PNG
 from posexp.store.record import RunRecord
 
 SERIES_POINTS = 3000
@@ -57,11 +58,11 @@ def add_pictures(record: RunRecord, folder: Path, pictures: dict[int, Any]) -> N
         # As MlflowClient.log_image names them; the same ones when they are written again.
         own = uuid.uuid5(uuid.NAMESPACE_OID, f"{record.key} {step}")
         name = f"overlay+step+{step}+timestamp+{record.start_ms}+{own}"
-        for file, kind, content in (
-            (f"{name}.png", "PNG", image), (f"{name}+compressed.webp", "WEBP", small)
+        for file, kind, content, options in (
+            (f"{name}.png", "PNG", image, PNG), (f"{name}+compressed.webp", "WEBP", small, {})
         ):  # fmt: skip
             with whole(folder / "images" / file) as part:
-                content.save(part, kind)
+                content.save(part, kind, **options)
         record.tags["mlflow.loggedImages"] = "True"
 
 

@@ -204,9 +204,9 @@ def _serve(connection: Connection, processors: set[int] | None) -> None:
     logger = logging.getLogger("posexp")
     logger.handlers, logger.propagate = [_Wire(connection)], False
 
-    def report(done: int, expected: int | None) -> None:
+    def report(done: int, expected: int | None, doing: str = "") -> None:
         with contextlib.suppress(OSError):
-            connection.send(("progress", (done, expected)))
+            connection.send(("progress", (done, expected, doing)))
 
     # The parent's end may be gone: then its death ends this process in its own way.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):

@@ -12,9 +12,10 @@ from posexp.config import load_config
 from posexp.errors import ConfigError
 from posexp.runs import run as runs
 from posexp.runs.recovery import log_waiting, recover
+from posexp.spans import told
 from posexp.store.archive import Archive
 from posexp.store.server import own_names, ui_command
-from posexp.sweeps import batch, clips
+from posexp.sweeps import clips
 from posexp.terminal.parser import Line
 from posexp.terminal.summaries import (
     print_repetition,
@@ -33,10 +34,14 @@ def run(line: Line) -> int:
         print(json.dumps(load_config(line.overrides)[1], indent=2, ensure_ascii=False))
         return 0
     if line.options.multirun or clips.is_batch(line.overrides):
+        from posexp.sweeps import batch  # with pandas, which one run needs at its end only
+
         sweep = batch.sweep(line.overrides, progress=True)
         print_sweep(sweep)
         return 0 if sweep.failed.empty else 1
     print_run(runs.run(line.overrides, progress=True))
+    if line.options.verbose:
+        print(f"\nSeconds\n{told()}")
     return 0
 
 

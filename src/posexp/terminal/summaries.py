@@ -10,11 +10,11 @@ from posexp.runs.run import Repetition
 from posexp.store import tags
 from posexp.store.address import is_server
 from posexp.store.run import Run
-from posexp.sweeps.batch import Sweep
 
-if TYPE_CHECKING:  # these bring SciPy
+if TYPE_CHECKING:  # these bring pandas and SciPy
     from posexp.measure.comparison import Comparison
     from posexp.measure.evaluation import Evaluation
+    from posexp.sweeps.batch import Sweep
 
 # Label, metric and format.
 _OF_A_RUN = (

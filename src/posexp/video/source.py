@@ -17,6 +17,7 @@ from posexp.settings import check_span
 from posexp.video import containers
 from posexp.video.decoding import decode, deinterlace, is_interlaced
 from posexp.video.frame import SQUARE, Frame, Orientation, orientation_of, shown_width
+from posexp.video.heap import tidy_heap
 
 STRETCH = 4
 """A pixel shown wider or narrower than this times its height is a mistake, and taken as square."""
@@ -100,6 +101,7 @@ class VideoSource:
     def __post_init__(self) -> None:
         self.path = at_home(self.path)
         check_span(self.start, self.stop)
+        tidy_heap()  # before anything has threads
         with containers.open_container(self.path) as container:
             self.info = self._read_info(container)
 
