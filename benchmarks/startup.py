@@ -1,13 +1,14 @@
 """Print how soon a run sees a person, and what it costs around decoder, model and overlay.
 
-``python benchmarks/startup.py [models=int8,mlkit] [rounds=5]``: whole runs of a 10 s clip (1080p,
-30 frames/s), each a process, with warm disk caches and a store that exists. *Around the
+``python benchmarks/startup.py [models=int8,thunder,mlkit] [rounds=5]``: whole runs of a 10 s clip
+(1080p, 30 frames/s), each a process, with warm disk caches and a store that exists. *Around the
 work* is the run's time without what the same extraction, overlay included, takes by itself in a
 process that has loaded everything. Medians; the seconds by span are those of ``-v``.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from throughput import MODELS, arguments, run_process, say
+from throughput import MODELS, SHARED, arguments, run_process, say
 
 FRAMES, RATE = 300, 30
 
@@ -74,8 +75,10 @@ def alone(model: str, video: Path) -> None:
 
 def main() -> None:
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    models = given.get("models", "int8,mlkit").split(",")
+    models = given.get("models", "int8,thunder,mlkit").split(",")
     rounds = int(given.get("rounds", "5"))
+    if SHARED.is_dir():
+        os.environ.setdefault("TFHUB_CACHE_DIR", str(SHARED / "models" / "tfhub_cache"))
     assert set(models) <= set(MODELS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,10 +1,11 @@
 """Print what a run costs beside what decoder and model cost, and beside the naive way.
 
-``python benchmarks/throughput.py [clips=720p,1080p,4k,4k-hevc] [models=lightning,thunder,...]
-[rounds=3] [json=throughput.json]``: clips are the embedded one, enlarged, with sensor noise.
-Every stage is measured in turn in each round, so that a noisy machine hurts all alike; what
-counts are ratios within a round, and the median of the rounds is printed. Weights of MoveNet
-come from ``../shared`` where it is there, else from where runs take them, without int8.
+``python benchmarks/throughput.py [quick] [clips=720p,1080p,4k,4k-hevc] [rounds=3]
+[models=thunder,lightning,int8,mlkit] [json=throughput.json]``: clips are the embedded one,
+enlarged, with sensor noise. Every stage is measured in turn in each round, so that a noisy machine
+hurts all alike; what counts are ratios within a round, and the median of the rounds is printed.
+``quick`` takes one round of fewer and shorter clips. Weights of MoveNet come from ``../shared``
+where it is there, else from where runs take them, without int8.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
+from posexp.models.native import processors
 from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -33,17 +36,15 @@ CLIPS = {
     "4k": (2160, "libx264", 75), "4k-hevc": (2160, "libx265", 75),
 }  # fmt: skip
 MODELS: dict[str, tuple[str, dict[str, str]]] = {
-    "lightning": ("lightning", {}), "thunder": ("thunder", {}),
-    "int8": ("lightning", {"weights": str(INT8)}),
-    "mlkit": ("mlkit", {}), "heavy": ("mlkit", {"complexity": "heavy"}),
+    "thunder": ("thunder", {}), "lightning": ("lightning", {}),
+    "int8": ("lightning", {"weights": str(INT8)}), "mlkit": ("mlkit", {}),
 }  # fmt: skip
-CORES = os.cpu_count() or 1
+Found = dict[str, float]
 
 
-def make_clip(folder: Path, name: str, frames: int | None = None, lines: int | None = None) -> Path:
+def make_clip(folder: Path, name: str, frames: int | None = None) -> Path:
     """The embedded clip at the size of `name`, 16:9, 50 frames/s, with noise."""
     height, codec, count = CLIPS[name]
-    height = lines or height
     path = folder / f"{name}-{frames or count}.mp4"
     if not path.exists():
         size = f"scale=-2:{height},pad={height * 16 // 9}:{height}:(ow-iw)/2:0"
@@ -65,22 +66,20 @@ def measured(work: Callable[[], int]) -> tuple[float, float]:
     return 1000 * cpu / frames, 1000 * wall / frames
 
 
-def run_process(*command: object) -> dict[str, float]:
-    """Wall s, CPU s and peak MB of a process; SystemExit when it fails."""
+def run_process(*command: object, alone_on: int | None = None) -> Found:
+    """Wall s and peak MB of a process, perhaps on one processor; SystemExit when it fails."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+        [sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        preexec_fn=None if alone_on is None else lambda: os.sched_setaffinity(0, {alone_on}),
+    )  # fmt: skip
     assert process.stdout is not None
     printed = process.stdout.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     if status:
         raise SystemExit(f"failed: {' '.join(map(str, command))}")
-    result = {
-        "wall": time.perf_counter() - started, "cpu": usage.ru_utime + usage.ru_stime,
-        "peak": usage.ru_maxrss * 1024 / 1e6,
-    }  # fmt: skip
+    result = {"wall": time.perf_counter() - started, "peak": usage.ru_maxrss * 1024 / 1e6}
     for line in printed.splitlines():
         if line.startswith("#"):
             key, value = line[1:].split()
@@ -128,9 +127,9 @@ def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]
         if variant == "mlkit":
             return sum(1 for _ in estimator.estimate(fixed(60)))
         crop = np.random.default_rng(0).integers(0, 255, (estimator.input_size,) * 2 + (3,))
-        for _ in range(100):
+        for _ in range(60):
             estimator._predict(crop.astype(np.uint8))
-        return 100
+        return 60
 
     def extraction(*sinks: Any) -> int:
         done = Extraction(source, estimator, sinks)
@@ -163,14 +162,7 @@ def stages(video: Path, model: str, folder: Path) -> dict[str, Callable[[], int]
     }  # fmt: skip
 
 
-def arguments(model: str, video: Path, folder: Path, *more: str) -> list[str]:
-    """A whole run as a person starts it."""
-    variant, options = MODELS[model]
-    chosen = [f"model={variant}", *(f"model.{key}={value}" for key, value in options.items())]
-    return ["-m", "posexp", *chosen, f"video={video}", f"tracking.folder={folder / 'runs'}", *more]
-
-
-def naive(video: Path, drawn: bool) -> None:
+def naive(video: Path) -> None:
     """The notebook that posexp replaces, again from its description; prints its seconds."""
     import imageio.v3 as iio
     import matplotlib as mpl
@@ -208,112 +200,122 @@ def naive(video: Path, drawn: bool) -> None:
             half = min(1.2 * np.abs(place - middle).max(), side / 2)
             low, high = (middle - half) / (height, width), (middle + half) / (height, width)
             box = [*low, *high]
-    if drawn:
-        pictures = []
-        for frame, points in zip(frames, found, strict=True):
-            figure, axes = plt.subplots(figsize=(12 * width / height, 12))
-            axes.axis("off")
-            axes.imshow(frame)
-            for a, b in COCO17.edges:
-                pair = points[[COCO17.index(a), COCO17.index(b)]] * (height, width, 1)
-                axes.plot(pair[:, 1], pair[:, 0], linewidth=4)
-            axes.scatter(points[:, 1] * width, points[:, 0] * height, s=60, zorder=3)
-            figure.tight_layout(pad=0)
-            figure.canvas.draw()
-            pictures.append(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-            plt.close(figure)
-        iio.imwrite(video.with_suffix(".naive.mp4"), pictures, plugin="FFMPEG", fps=50)
-    print(f"#seconds {time.perf_counter() - started}")
+    print(f"#without {time.perf_counter() - started}")
+    pictures = []
+    for frame, points in zip(frames, found, strict=True):
+        figure, axes = plt.subplots(figsize=(12 * width / height, 12))
+        axes.axis("off")
+        axes.imshow(frame)
+        for a, b in COCO17.edges:
+            pair = points[[COCO17.index(a), COCO17.index(b)]] * (height, width, 1)
+            axes.plot(pair[:, 1], pair[:, 0], linewidth=4)
+        axes.scatter(points[:, 1] * width, points[:, 0] * height, s=60, zorder=3)
+        figure.tight_layout(pad=0)
+        figure.canvas.draw()
+        pictures.append(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+        plt.close(figure)
+    iio.imwrite(video.with_suffix(".naive.mp4"), pictures, plugin="FFMPEG", fps=50)
+    print(f"#with {time.perf_counter() - started}")
 
 
-def ours(video: Path, drawn: bool) -> None:
+def ours(video: Path) -> None:
     """The same as `naive`, with the model loaded beforehand as there; prints its seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        work = stages(video, "lightning", Path(folder))["overlay" if drawn else "extraction"]
-        started = time.perf_counter()
-        work()
-        print(f"#seconds {time.perf_counter() - started}")
+        work = stages(video, "lightning", Path(folder))
+        for key, stage in (("without", "extraction"), ("with", "overlay")):
+            started = time.perf_counter()
+            work[stage]()
+            print(f"#{key} {time.perf_counter() - started}")
 
 
-def first_keypoint() -> None:
-    """From nothing to the first pose of the embedded model; prints whether TensorFlow came in."""
+def first_keypoint(model: str) -> None:
+    """From nothing to the first pose; prints whether TensorFlow came in."""
     from posexp.models import registry
     from posexp.video.source import VideoSource
 
+    variant, options = MODELS[model]
     frames = VideoSource(embedded_clip()).frames()
-    next(registry.load(registry.options_for("mlkit")).estimate(frames))
+    next(registry.load(registry.options_for(variant, **options)).estimate(frames))
     print(f"#tensorflow {int('tensorflow' in sys.modules)}")
 
 
-def logging_time(video: Path, folder: Path) -> tuple[float, float]:
-    """(s that MLflow takes, s of the whole run) of a run without overlay, the store made."""
-    from posexp import run
-    from posexp.store.mlflow import Store
-
-    spent = 0.0
-
-    def timed(method: Any) -> Any:
-        def call(*given: Any, **named: Any) -> Any:
-            nonlocal spent
-            begun = time.perf_counter()
-            try:
-                return method(*given, **named)
-            finally:
-                spent += time.perf_counter() - begun
-
-        return call
-
-    start, finish = Store.start, Store.finish
-    Store.start, Store.finish = timed(start), timed(finish)  # type: ignore[method-assign]
-    try:
-        begun = time.perf_counter()
-        run([f"video={video}", f"tracking.folder={folder / 'runs'}", "overlay=none"])
-        return spent, time.perf_counter() - begun
-    finally:
-        Store.start, Store.finish = start, finish  # type: ignore[method-assign]
-
-
-def together(folder: Path) -> float:
-    """Throughput of two 720p clips at once, launcher.jobs=2, over one after the other, mlkit."""
-    clips = folder / "pair"
-    clips.mkdir(exist_ok=True)
-    for frames in (1000, 1001):  # of different content, so that neither is skipped
-        made = make_clip(folder, "720p", frames)
-        made.rename(clips / made.name)
-    seconds = []
-    for jobs in (1, 2):
-        command = [
-            "-m", "posexp", f"video={clips}", "overlay=none", f"launcher.jobs={jobs}",
-            f"tracking.folder={folder}/runs", f"tracking.sweep=of-{jobs}",
-        ]  # fmt: skip
-        seconds.append(run_process(*command)["wall"])
-    return seconds[0] / seconds[1]
-
-
-def main() -> None:
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    if SHARED.is_dir():
-        os.environ.setdefault("TFHUB_CACHE_DIR", str(SHARED / "models" / "tfhub_cache"))
-    models = given.get("models", ",".join(MODELS)).split(",")
-    models = [model for model in models if model != "int8" or INT8.exists()]
-    clips = given.get("clips", ",".join(CLIPS)).split(",")
-    rounds = int(given.get("rounds", "3"))
-    machine = f"{platform.machine()}, {CORES} processors"
-    print(f"{machine}; medians of {rounds} rounds", flush=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # Processes first: the peak that the system reports counts this one's size at their start.
-        found = processes(folder, clips, models, rounds)
-        table = by_stage(folder, clips, models, rounds)
-        found.update(in_process(folder, clips, models, rounds))
-    if "json" in given:
-        results = {"machine": machine, "rounds": rounds, "stages": table, "whole": found}
-        Path(given["json"]).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def say(text: str, value: float, asked: str = "") -> dict[str, float]:
+def say(text: str, value: float, asked: str = "") -> Found:
     print(f"{text:<66}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
     return {text: value}
+
+
+def starts(models: list[str], rounds: int) -> Found:
+    """Seconds to the first keypoint."""
+    found = {}
+    for model in models:
+        done = [run_process(__file__, "--first", model) for _ in range(rounds)]
+        if any(each["tensorflow"] for each in done):
+            raise SystemExit(f"{model}: TensorFlow was imported")
+        wall = statistics.median(each["wall"] for each in done)
+        found |= say(f"start to first keypoint, {model}, s", wall, "<= 2")
+    return found
+
+
+def whole_runs(folder: Path, clip: str, video: Path, models: list[str]) -> Found:
+    """Peak memory and seconds of runs as a person starts them, with overlay and MLflow."""
+    found = {}
+    for model in models:
+        variant, options = MODELS[model]
+        chosen = [f"model={variant}", *(f"model.{key}={value}" for key, value in options.items())]
+        done = run_process(
+            "-m", "posexp", *chosen, f"video={video}", f"tracking.folder={folder / 'runs'}"
+        )
+        found |= say(f"{clip}, {model}: whole run, peak MB", done["peak"], "<= 600")
+        found |= say("    s", done["wall"])
+    return found
+
+
+def beside_naive(clip: str, video: Path, rounds: int) -> Found:
+    """How many times as long, and how much memory, the notebook took."""
+    both = [[run_process(__file__, way, video) for way in ("--naive", "--ours")]
+            for _ in range(rounds)]  # fmt: skip
+    found = {}
+    for key, asked in (("without", ">= 15"), ("with", ">= 30")):
+        ratio = statistics.median(naive[key] / ours[key] for naive, ours in both)
+        found |= say(f"{clip}, lightning, {key} overlay: naive / ours", ratio, asked)
+    for place, way in enumerate(("naive", "ours")):
+        found |= say(f"    {way}: peak MB", both[0][place]["peak"])
+    return found
+
+
+def side_by_side(folder: Path, model: str, count: int, frames: int) -> Found:
+    """Clips/s of two workers over one: with the start of all processes, and once all are at work.
+
+    One worker has all processors, and then only one of them, as each of the two has.
+    """
+    clips = folder / f"many-{model}"
+    clips.mkdir()
+    clip = make_clip(folder, "720p", frames)
+    for number in range(count):  # the same but for a number, so that none is skipped
+        subprocess.run(
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(clip), "-c", "copy",
+             "-metadata", f"title={number}", str(clips / f"{number}.mp4")], check=True,
+        )  # fmt: skip
+    ways = {"two": (2, None), "one": (1, None), "one on one processor": (1, 0)}
+    whole, steady = {}, {}
+    for way, (jobs, alone_on) in ways.items():
+        runs = folder / f"runs-{model}-{way}"
+        command = [
+            "-m", "posexp", f"model={model}", f"video={clips}", "overlay=none",
+            f"launcher.jobs={jobs}", f"tracking.folder={runs}",
+        ]  # fmt: skip
+        whole[way] = count / run_process(*command, alone_on=alone_on)["wall"]
+        with sqlite3.connect(runs / "mlflow.db") as store:
+            ends = [end / 1000 for (end,) in store.execute("SELECT end_time FROM runs ORDER BY 1")]
+        span = statistics.mean(ends[-jobs:]) - statistics.mean(ends[:jobs])
+        steady[way] = (count - jobs) / span
+    found = {}
+    for rates, when in ((whole, "with the start"), (steady, "at work")):
+        for way in ("one", "one on one processor"):
+            text = f"{count} clips of {frames} frames, {model}, {when}: two workers / {way}"
+            asked = ">= 1.8" if rates is steady else ""
+            found |= say(text, rates["two"] / rates[way], asked)
+    return found
 
 
 def by_stage(
@@ -321,7 +323,7 @@ def by_stage(
 ) -> list[dict[str, Any]]:
     columns = ("source", "inference", "extraction", "overlay")
     titles = ("decode", "inference", "extraction", "with overlay")
-    print("\nms per frame, CPU / wall; for mlkit and heavy, decode includes the conversion to RGB")
+    print("\nms per frame, CPU / wall; for mlkit, decode includes the conversion to RGB")
     print(f"{'clip':8} {'model':10}" + "".join(f"{title:>16}" for title in titles), end="")
     print("   CPU x  wall x  drawing + H.264, CPU")
     rows = []
@@ -343,7 +345,7 @@ def by_stage(
             )  # fmt: skip
             cells = "".join(f"{middle[c][0]:8.1f} /{middle[c][1]:6.1f}" for c in columns)
             print(f"{clip:8} {model:10}{cells}{cpu:8.2f}{wall:8.2f}{extra:8.1f} ms", flush=True)
-    print("asked: CPU x <= 1.15, wall x <= 1.2, drawing + H.264 <= 6 ms\n")
+    print("asked: CPU x <= 1.15, wall x <= 1.2, drawing + H.264 <= 6 ms")
     return rows
 
 
@@ -351,76 +353,47 @@ def row_ratios(row: dict[str, tuple[float, float]]) -> tuple[float, float, float
     """CPU and wall of the extraction over its bounds, and the overlay's own CPU, ms."""
     source, inference, extraction = row["source"], row["inference"], row["extraction"]
     cpu = source[0] + inference[0]
-    bound = max(source[1], inference[1], cpu / CORES)
+    bound = max(source[1], inference[1], cpu / processors())
     # Without the model beside it, whose threads spin while they wait for a processor.
     return extraction[0] / cpu, extraction[1] / bound, row["drawing"][0] - row["decode"][0]
 
 
-def processes(folder: Path, clips: list[str], models: list[str], rounds: int) -> dict[str, float]:
-    """What needs processes of its own: whole runs, start-up, the naive way, two at once."""
-    script, found = Path(__file__), {}
-
-    def middle(*command: object) -> float:
-        return statistics.median(run_process(*command)["wall"] for _ in range(rounds))
-
-    largest = "4k" if "4k" in clips else clips[-1]
-    video = make_clip(folder, largest)
-    found |= say("python -m posexp --help, s", middle("-m", "posexp", "--help"), "<= 0.6")
-    found |= say("start to first keypoint, mlkit, s", middle(script, "--first"), "<= 3")
-    imported = run_process(script, "--first")["tensorflow"]
-    found |= say("    TensorFlow was imported (1) or not (0)", imported, "0")
-    run_process(*arguments(models[0], make_clip(folder, clips[0]), folder))  # makes the store
-    for model in models:
-        done = run_process(*arguments(model, video, folder))
-        limit = 900 if model in ("lightning", "thunder") else 600
-        found |= say(f"{largest}, {model}: whole run, peak MB", done["peak"], f"<= {limit}")
-        found |= say(f"    whole run of {CLIPS[largest][2]} frames, s", done["wall"])
-    posexp_only = "import posexp.store.mlflow, mlflow, pandas, cv2, av"
-    for name, code in (
-        ("MLflow and pandas", posexp_only),
-        ("and MediaPipe", f"{posexp_only}, posexp.models.mlkit_mediapipe"),
-        ("and TensorFlow", f"{posexp_only}, tensorflow"),
-    ):
-        peak = run_process("-c", code)["peak"]
-        found |= say(f"    imports alone, {name}: peak MB", peak)
-    if "lightning" in models:
-        for drawn, asked in ((0, ">= 6"), (1, ">= 15")):
-            both = [
-                [run_process(script, way, video, drawn) for way in ("--naive", "--ours")]
-                for _ in range(1 if drawn else rounds)
-            ]
-            label = f"{largest}, lightning, {'with' if drawn else 'without'} overlay: naive / ours"
-            ratio = statistics.median(naive["seconds"] / ours["seconds"] for naive, ours in both)
-            found |= say(label, ratio, asked)
-            found |= say(f"    {CLIPS[largest][2]} frames, naive: peak MB", both[0][0]["peak"])
-            found |= say(f"    {CLIPS[largest][2]} frames, ours: peak MB", both[0][1]["peak"])
-    if "mlkit" in models:
-        label = "two 720p clips at once over one after the other, mlkit"
-        found |= say(label, together(folder), ">= 1.5")
-    return found
-
-
-def in_process(folder: Path, clips: list[str], models: list[str], rounds: int) -> dict[str, float]:
-    """Ratios of models, and what MLflow takes of a run."""
-    found = {}
-    video = make_clip(folder, clips[0])
-    if {"lightning", "int8"} <= set(models):
-        slow, fast = (stages(video, m, folder)["extraction"] for m in ("lightning", "int8"))
-        ratio = statistics.median(measured(slow)[1] / measured(fast)[1] for _ in range(rounds))
-        found |= say(f"{clips[0]}: int8 over SavedModel, frames/s of extraction", ratio, ">= 2.5")
-    logging_time(video, folder)  # imports MLflow
-    spent, total = logging_time(make_clip(folder, clips[0], 1500, 480), folder)
-    found |= say("MLflow logging of a 1500-frame run, mlkit, s", spent, "<= 2")
-    found |= say("    share of the run, %", 100 * spent / total, "<= 5")
-    return found
+def main() -> None:
+    quick = "quick" in sys.argv[1:]
+    given = dict(argument.split("=", 1) for argument in sys.argv[1:] if argument != "quick")
+    if SHARED.is_dir():
+        os.environ.setdefault("TFHUB_CACHE_DIR", str(SHARED / "models" / "tfhub_cache"))
+    models = given.get("models", ",".join(MODELS)).split(",")
+    models = [model for model in models if model != "int8" or INT8.exists()]
+    clips = given.get("clips", "720p,4k" if quick else ",".join(CLIPS)).split(",")
+    rounds = int(given.get("rounds", "1" if quick else "3"))
+    if quick:
+        CLIPS.update({name: (*CLIPS[name][:2], 50 if "4k" in name else 25) for name in CLIPS})
+    machine = f"{platform.machine()}, {processors()} processors"
+    print(f"{machine}; medians of {rounds} rounds", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        largest = "4k" if "4k" in clips else clips[-1]
+        video = make_clip(folder, largest)
+        # Processes first: the peak that the system reports counts this one's size at their start.
+        found = starts(models, rounds)
+        found |= whole_runs(folder, largest, video, models)
+        if "lightning" in models and SHARED.is_dir():
+            found |= beside_naive(largest, video, 1)
+        for model in ("mlkit",) if quick else ("thunder", "mlkit"):
+            found |= side_by_side(folder, model, *((4, 50) if quick else (8, 250)))
+        table = by_stage(folder, clips, models, rounds)
+    if "json" in given:
+        results = {"machine": machine, "rounds": rounds, "stages": table, "whole": found}
+        Path(given["json"]).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--naive"]:
-        naive(Path(sys.argv[2]), sys.argv[3] == "1")
+        naive(Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--ours"]:
-        ours(Path(sys.argv[2]), sys.argv[3] == "1")
+        ours(Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--first"]:
-        first_keypoint()
+        first_keypoint(sys.argv[2])
     else:
         main()

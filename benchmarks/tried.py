@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import cProfile
+import itertools
 import os
 import pstats
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 from throughput import INT8, SHARED, make_clip, measured, stages
 
@@ -72,26 +75,81 @@ def lite_threads() -> None:
         say(f"int8 under LiteRT, {threads} threads", best(repeated(interpreter.invoke, 100)))
 
 
-def encoder_threads(video: Path, folder: Path) -> None:
-    import av
-
+def with_poses(video: Path, count: int) -> tuple[list[Any], list[Any]]:
+    from posexp.models import registry
     from posexp.video.source import VideoSource
 
-    pictures = [frame._picture for frame in VideoSource(video).frames()]
-    for threads in (1, 2):
+    frames = list(itertools.islice(VideoSource(video).frames(), count))
+    estimator = registry.load(registry.options_for("mlkit"))
+    return frames, list(estimator.estimate(iter(frames)))
 
-        def encode(threads: int = threads) -> int:
-            with av.open(str(folder / "x.mp4"), "w") as container:
-                options = {"crf": "21", "preset": "superfast"}
-                stream: Any = container.add_stream("libx264", rate=50, options=options)
-                stream.width, stream.height = pictures[0].width, pictures[0].height
-                stream.pix_fmt, stream.codec_context.thread_count = "yuv420p", threads
-                for picture in pictures:
-                    container.mux(stream.encode(picture))
-                container.mux(stream.encode(None))
-            return len(pictures)
 
-        say(f"x264, 720p, {threads} threads", best(encode))
+def overlay_parts(video: Path) -> None:
+    """Of 4K, and other ways of doing them."""
+    from posexp.pose.skeleton import BLAZEPOSE33
+    from posexp.show.drawing import draw_skeleton
+
+    frames, poses = with_poses(video, 40)
+    size = frames[0].nv12(720).y.shape[::-1]
+
+    def through_rgb(frame: Any) -> Any:
+        planes = cv2.cvtColor(frame.resized(720), cv2.COLOR_RGB2YUV_I420)
+        return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+    def scaled(frame: Any, kind: str) -> Any:
+        return frame._picture.reformat(*size, "nv12", interpolation=kind, threads=1)
+
+    def each(call: Callable[..., Any], *given: Any) -> tuple[float, float]:
+        return best(lambda: len([call(*one) for one in zip(*given, strict=True)]))
+
+    say("4k to 720 lines of NV12", each(lambda frame: frame.nv12(720), frames))
+    say("    through RGB", each(through_rgb, frames))
+    for kind in ("BILINEAR", "FAST_BILINEAR", "BICUBIC"):
+        say(f"    {kind.lower()}", each(lambda frame, kind=kind: scaled(frame, kind), frames))
+    for what in ("nv12", "resized"):
+        canvases = [getattr(frame, what)(720) for frame in frames]
+
+        def draw(canvas: Any, pose: Any) -> None:
+            draw_skeleton(canvas, BLAZEPOSE33, pose.image / 3, pose.confidence, 0.3)
+
+        say(f"33 joints on {'NV12' if what == 'nv12' else 'RGB'}", each(draw, canvases, poses))
+
+
+def encoder(video: Path, folder: Path) -> None:
+    """x264's options at 720 lines: kB per frame, and dB that luma keeps."""
+    from posexp.pose.skeleton import BLAZEPOSE33
+    from posexp.show.overlay import draw_overlay
+    from posexp.video.source import VideoSource
+    from posexp.video.writer import QUICK, VideoWriter
+
+    print(f"x264, {video.stem.split('-')[0]}")
+    path, (frames, poses) = folder / "x.mp4", with_poses(video, 60)
+    pictures = [frame.nv12(720) for frame in frames]
+    for picture, frame, pose in zip(pictures, frames, poses, strict=True):
+        draw_overlay(picture, frame, pose, BLAZEPOSE33, "mlkit", 0.3)
+    for what, options in {
+        "as it is": QUICK, "two threads": {**QUICK, "x264-params": "threads=2"},
+        "without B-frames": {**QUICK, "bf": "0"},
+        "without deblocking": {key: value for key, value in QUICK.items() if key != "deblock"},
+        "crf 24 for qp 25": {**QUICK, "qp": "-1", "crf": "24"},
+        "superfast, crf 21": {"preset": "superfast", "crf": "21", "g": "15"},
+        "veryfast, crf 21": {"preset": "veryfast", "crf": "21", "g": "15"},
+    }.items():  # fmt: skip
+
+        def encode(options: dict[str, str] = options) -> int:
+            with VideoWriter(path, 50, options) as writer:
+                for frame, picture in zip(frames, pictures, strict=True):
+                    writer.write(picture, frame.time)
+            return len(frames)
+
+        figures = best(encode)
+        errors = [
+            np.square(again.nv12(720).y.astype(float) - picture.y).mean()
+            for again, picture in zip(VideoSource(path).frames(), pictures, strict=True)
+        ]
+        size = path.stat().st_size / len(frames) / 1000
+        kept = 10 * np.log10(255**2 / np.mean(errors))
+        say(f"    {what:19}{size:5.1f} kB {kept:4.1f} dB", figures)
 
 
 def memory_given_back(video: Path) -> None:
@@ -136,7 +194,9 @@ def main() -> None:
         large, small = make_clip(folder, "4k"), make_clip(folder, "720p")
         memory_given_back(large)
         profile(small, folder)
-        encoder_threads(small, folder)
+        overlay_parts(large)
+        for video in (small, SHARED / "clips" / "squat.mp4"):
+            encoder(video, folder)
     lite_threads()
     saved_model()
 

@@ -1,8 +1,10 @@
 from collections import deque
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
+from clips import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +12,19 @@ from posexp.errors import ConfigError
 from posexp.pose.sequence import FramePose
 from posexp.pose.skeleton import COCO17, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import LEFT, MIDDLE, RIGHT, draw_skeleton, draw_trail
+from posexp.show.drawing import (
+    LEFT,
+    MIDDLE,
+    RIGHT,
+    Canvas,
+    draw_caption,
+    draw_skeleton,
+    draw_trail,
+)
+from posexp.show.overlay import OverlayVideo
 from posexp.show.pictures import KeyFrames
+from posexp.video.frame import Frame, Nv12
+from posexp.video.source import VideoSource
 
 
 def figure_points(width: int, height: int) -> np.ndarray:
@@ -23,19 +36,60 @@ def figure_points(width: int, height: int) -> np.ndarray:
     return points
 
 
-def drawn(confidence: float, threshold: float = 0.3) -> np.ndarray:
-    image = np.full((240, 320, 3), 128, np.uint8)
+def ground(colorspace: int, width: int = 320, height: int = 240, level: int = 128) -> Nv12:
+    """A grey picture on its way to an encoder."""
+    plain = av.VideoFrame.from_ndarray(np.full((height, width, 3), level, np.uint8))
+    plain = plain.reformat(format="nv12", dst_colorspace=colorspace, dst_color_range=1)
+    plain.colorspace = colorspace
+    return Frame(0, 0.0, plain, (False, ())).nv12(height)
+
+
+def rgb(canvas: Canvas) -> np.ndarray:
+    if isinstance(canvas, np.ndarray):
+        return canvas
+    # FFmpeg's direct way from NV12 is two levels off.
+    return canvas.picture.reformat(format="yuv420p").to_ndarray(format="rgb24")
+
+
+GROUNDS = {
+    "rgb": lambda: np.full((240, 320, 3), 128, np.uint8),
+    "bt601": lambda: ground(5),
+    "bt709": lambda: ground(1),
+}
+
+
+def drawn(confidence: float, threshold: float = 0.3, on: str = "rgb") -> np.ndarray:
+    canvas = GROUNDS[on]()
     points = figure_points(320, 240)
-    draw_skeleton(image, COCO17, points, np.full(17, confidence), threshold)
-    return image
+    draw_skeleton(canvas, COCO17, points, np.full(17, confidence), threshold)
+    return rgb(canvas)
 
 
-def test_left_and_right_have_their_own_colours():
-    image = drawn(0.9)
+@pytest.mark.parametrize("on", GROUNDS)
+def test_left_and_right_have_their_own_colours(on):
+    image = drawn(0.9, on=on)
     points = figure_points(320, 240)
     for joint, color in (("left_knee", LEFT), ("right_knee", RIGHT)):
         x, y = points[COCO17.index(joint)].astype(int)
-        assert np.abs(image[y, x].astype(int) - color).max() < 12
+        assert np.abs(image[y, x].astype(int) - color).max() < (12 if on == "rgb" else 24)
+
+
+def draw_all(canvas: Canvas) -> np.ndarray:
+    """A pose of which one side is sure, where it was, and a caption."""
+    points = figure_points(320, 240)
+    confidence = np.where([joint.startswith("left") for joint in COCO17.joints], 0.9, 0.2)
+    draw_trail(canvas, COCO17, deque([points + 20, points + 9, points]))
+    draw_skeleton(canvas, COCO17, points, confidence, 0.5)
+    draw_caption(canvas, "a caption of some length   0.99")
+    return rgb(canvas).astype(int)
+
+
+@pytest.mark.parametrize(("on", "luma"), [("bt601", (0.299, 0.587, 0.114)),
+                                          ("bt709", (0.2126, 0.7152, 0.0722))])  # fmt: skip
+def test_the_same_is_drawn_whatever_the_picture_is_stored_as(on, luma):
+    change = draw_all(GROUNDS[on]()) - draw_all(GROUNDS["rgb"]())
+    assert (np.abs(change @ luma) < 6).mean() > 0.98
+    assert np.abs(change).mean() < 1  # colours have half the size
 
 
 def test_without_symmetries_all_joints_have_the_colour_of_the_middle():
@@ -61,11 +115,32 @@ def test_lost_joints_are_not_drawn():
     assert (image == 128).all()
 
 
-@given(st.floats(-1e7, 1e7), st.floats(-1e7, 1e7))
-def test_joints_far_outside_the_picture_do_no_harm(x, y):
+@given(st.floats(-1e7, 1e7), st.floats(-1e7, 1e7), st.booleans())
+def test_joints_far_outside_the_picture_do_no_harm(x, y, faint):
     points = figure_points(32, 24)
     points[COCO17.index("left_wrist")] = x, y
-    draw_skeleton(np.zeros((24, 32, 3), np.uint8), COCO17, points, np.ones(17), 0.3)
+    confidence = np.ones(17)
+    confidence[COCO17.index("left_wrist")] -= faint
+    draw_skeleton(np.zeros((24, 32, 3), np.uint8), COCO17, points, confidence, 0.3)
+    draw_skeleton(ground(5, 32, 24), COCO17, points + 1e5, confidence, 0.3)
+
+
+def test_an_overlay_is_drawn_with_all_its_options(tmp_path):
+    clip = encode(tmp_path / "a.mp4", np.full((12, 60, 82, 3), 128, np.uint8), "-c:v", "libx264")
+    source = VideoSource(clip)
+    settings = OverlaySettings(height=48, start_frame=2, stop_frame=10, trail=3)
+    overlay = OverlayVideo(tmp_path / "o.mp4", settings, COCO17, "", source.info.fps)
+    for frame in source.frames():
+        points = figure_points(82, 60)
+        overlay.add(frame, FramePose(frame.index, frame.time, points, np.ones(17)))
+    assert overlay.close()
+    frames = list(VideoSource(tmp_path / "o.mp4").frames())
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(8) / 25, abs=1e-4)
+    x, y = (figure_points(66, 48)[COCO17.index("left_knee")]).astype(int)
+    for frame in frames:
+        assert frame.rgb().shape == (48, 66, 3)
+        red, _, blue = frame.rgb()[y, x].astype(int)
+        assert blue > red + 60  # the left knee
 
 
 class StillFrame(SimpleNamespace):

@@ -14,7 +14,7 @@ from clips import BLUE, RED, corners, encode, encoder, ffmpeg, make_clip, quadra
 from posexp.errors import ConfigError, VideoError
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
-from posexp.video.writer import KEY_FRAME_EVERY, Encoding, VideoWriter
+from posexp.video.writer import KEY_FRAME_EVERY, VideoWriter
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast")
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
@@ -151,6 +151,57 @@ def test_resized_is_upright_even_and_in_proportion(angle: int, tmp_path: Path) -
         assert abs(picture.shape[1] - width) <= 1
         assert picture.flags.c_contiguous
         np.testing.assert_allclose(corners(picture), corners(upright), atol=20)
+        encoded = frame.nv12(height).picture.to_ndarray(format="rgb24")
+        assert encoded.shape == picture.shape
+        np.testing.assert_allclose(corners(encoded), corners(upright), atol=20)
+
+
+BT2020 = ("-vf", "scale=out_color_matrix=bt2020", "-colorspace", "bt2020nc", *BITS10)
+RAW = ("-c:v", "rawvideo")
+AGAIN = {
+    **FORMATS,
+    "h264-10bit-full-range.mp4": (*H264, *FULL_RANGE[:-2], *BITS10),
+    "hevc-bt2020.mp4": (*HEVC, *BT2020),
+    "raw-nv12.nut": (*RAW, "-pix_fmt", "nv12"),
+    "raw-grey.nut": (*RAW, "-pix_fmt", "gray"),
+    "raw-rgb.nut": (*RAW, "-pix_fmt", "rgb24"),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_every_format_is_written_again_in_its_colours(name: str, tmp_path: Path) -> None:
+    source = VideoSource(encode(tmp_path / name, red_and_blue(), *chosen(AGAIN[name])))
+    with VideoWriter(tmp_path / "again.mp4", 25) as writer:
+        for frame in source.frames():
+            writer.write(frame.nv12(64), frame.time)
+    with av.open(str(writer.path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range) == (1 if "bt709" in name else 5, 1)
+    for frame, again in zip(source.frames(), VideoSource(writer.path).frames(), strict=True):
+        assert frame.time == pytest.approx(again.time, abs=1e-4)
+        for rows, columns in ((16, 24), (16, 72), (48, 48)):
+            place = np.s_[rows - 4 : rows + 4, columns - 4 : columns + 4]
+            colors = [picture[place].mean(axis=(0, 1)) for picture in (frame.rgb(), again.rgb())]
+            np.testing.assert_allclose(*colors, atol=8)
+
+
+def test_a_picture_that_is_nv12_already_is_not_drawn_on() -> None:
+    stored = av.VideoFrame(96, 64, "nv12")
+    stored.colorspace, stored.color_range = 5, 1
+    for plane in stored.planes:
+        np.frombuffer(plane, np.uint8)[:] = 100
+    drawn = Frame(0, 0.0, stored, (False, ())).nv12(64)
+    drawn.y[:], drawn.uv[:] = 0, 0
+    assert all((np.frombuffer(plane, np.uint8) == 100).all() for plane in stored.planes)
+
+
+def test_key_frames_of_the_source_are_not_those_of_what_is_written(tmp_path: Path) -> None:
+    source = VideoSource(make_clip(tmp_path / "a.mp4", *H264, "-g", "2", *BITS8, frames=20))
+    with VideoWriter(tmp_path / "b.mp4", 25) as writer:
+        for frame in source.frames():
+            writer.write(frame.nv12(48), frame.time)
+    with av.open(str(writer.path)) as container:
+        assert sum(packet.is_keyframe for packet in container.demux(video=0)) == 2
 
 
 @pytest.mark.parametrize(("suffix", "tolerance"), [("mp4", 1e-9), ("mkv", 0.0005 + 1e-9)])
@@ -186,6 +237,7 @@ def test_odd_sizes(name: str, tmp_path: Path) -> None:
         assert frame.rgb().shape == (49, 65, 3)
         np.testing.assert_allclose(frame.rgb()[10, [10, 55]], [RED, BLUE], atol=16)
         assert frame.resized(24).shape == (24, 32, 3)
+        assert frame.nv12(48).y.shape == (48, 64)
 
 
 @pytest.mark.parametrize(
@@ -308,18 +360,14 @@ def test_after_an_error_between_two_frames_the_old_file_is_there(tmp_path: Path)
     assert len(list(VideoSource(path).frames())) == 3
 
 
-def test_fine_colors_are_those_of_all_four_pixels(tmp_path: Path) -> None:
-    """Columns of red and blue: halfway between them, or red throughout."""
+def test_the_colour_of_four_pixels_is_their_mean(tmp_path: Path) -> None:
+    """Columns of red and blue: halfway between them."""
     stripes = np.zeros((64, 96, 3), np.uint8)
     stripes[:, ::2], stripes[:, 1::2] = RED, BLUE
-    hue = {}
-    for fine in (False, True):
-        path = tmp_path / f"{fine}.mp4"
-        with VideoWriter(path, 25, Encoding(10, fine_colors=fine)) as writer:
-            writer.write(stripes, 0.0)
-        hue[fine] = next(VideoSource(path).frames()).rgb().mean(axis=(0, 1))
-    assert hue[True] == pytest.approx(stripes.mean(axis=(0, 1)), abs=12)
-    assert hue[False][0] > hue[True][0] + 50
+    with VideoWriter(tmp_path / "stripes.mp4", 25, {"crf": "10"}) as writer:
+        writer.write(stripes, 0.0)
+    hue = next(VideoSource(writer.path).frames()).rgb().mean(axis=(0, 1))
+    assert hue == pytest.approx(stripes.mean(axis=(0, 1)), abs=12)
 
 
 def test_no_frames_no_file(tmp_path: Path) -> None:
@@ -390,7 +438,9 @@ def test_a_squeezed_picture_is_shown_with_square_pixels(
     assert (source.info.height, source.info.width) == upright.shape[:2]
     assert (frame.height, frame.width) == upright.shape[:2] == frame.rgb().shape[:2]
     assert frame.resized(32).shape[:2] == (32, round(32 * frame.width / frame.height / 2) * 2)
-    for picture in (frame.rgb(), frame.resized(32)):
+    encoded = frame.nv12(32).picture.to_ndarray(format="rgb24")
+    assert encoded.shape == frame.resized(32).shape
+    for picture in (frame.rgb(), frame.resized(32), encoded):
         np.testing.assert_allclose(corners(picture), corners(upright), atol=20)
     assert ((frame.rgb() > 127) == (upright > 127)).mean() > 0.98
     assert set(source.warnings) <= {NO_TIMES}

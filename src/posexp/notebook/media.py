@@ -18,7 +18,7 @@ from posexp.errors import VideoError
 from posexp.files import PART, whole
 from posexp.video.frame import even
 from posexp.video.source import VideoSource
-from posexp.video.writer import Encoding, VideoWriter
+from posexp.video.writer import KEY_FRAME_EVERY, VideoWriter
 
 FOLDER = Path("mlruns") / "media"
 """Under the notebook's folder: links to videos, and copies that browsers can play.
@@ -30,7 +30,7 @@ has a note of its video beside it, and goes when that has gone.
 _LINES = 720
 _NOTE = ".source"
 # For steps back as well as on; nothing else runs beside it.
-_STEPPED = Encoding(crf=23, preset="veryfast", b_frames=False)
+_STEPPED = {"preset": "veryfast", "crf": "23", "g": str(KEY_FRAME_EVERY), "bf": "0"}
 _PLAYABLE = {"h264": (".mp4", ".m4v", ".mov"), "vp9": (".webm",), "vp8": (".webm",)}
 
 
@@ -165,7 +165,7 @@ def _proxy(source: VideoSource, root: Path) -> Path:
         lines = even(min(_LINES, source.info.height))
         with VideoWriter(target, source.info.fps, _STEPPED) as writer:
             for frame in source.frames():
-                writer.write(frame.resized(lines), frame.time)
+                writer.write(frame.nv12(lines), frame.time)
     return target
 
 

@@ -78,7 +78,8 @@ def perform(
             with work.doing("logging to MLflow"):
                 logged = delivery.log()
         except TrackingError as problem:
-            if error is None:
+            refused = problem is delivery.refusal and not isinstance(error, KeyboardInterrupt)
+            if error is None or refused:
                 raise
             log.warning("%s", problem)  # it must not hide what went wrong first
             raise error from problem

@@ -1,128 +1,199 @@
-"""Skeletons, trails and captions drawn on a picture."""
+"""Skeletons, trails and captions drawn on a picture, whether it is RGB or on its way to x264."""
 
 from __future__ import annotations
 
 import colorsys
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from posexp.pose.sequence import Floats
 from posexp.pose.skeleton import BODY, REGIONS, Skeleton
-from posexp.video.frame import Image
+from posexp.video.frame import Image, Matrix, Nv12
 
 # Okabe and Ito's blue, orange and yellow, lightened for video: apart for the colour-blind too.
 LEFT, RIGHT, MIDDLE = (77, 182, 255), (255, 159, 28), (240, 228, 150)
 DARK, WHITE = (20, 20, 24), (255, 255, 255)
 Color = tuple[int, int, int]
+Canvas = Image | Nv12
+"""A picture to draw on, in place: (h, w, 3) uint8 RGB, or one that goes to an encoder."""
 _SIDES: dict[str, Color] = {"left": LEFT, "right": RIGHT, "": MIDDLE}
 _SUBPIXEL = 4  # bits: OpenCV draws at 1/16 px
+_RGB: Matrix = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0))
 
 # Face and fingers are drawn finer, or they would cover what is seen.
 _LARGE = {*BODY, "left_heel", "right_heel", "left_foot_index", "right_foot_index"}
 _TRAILED = {"left_wrist", "right_wrist", "left_hip", "right_hip", *REGIONS["legs"]}
 
 
+class _Layer(NamedTuple):
+    """One array of a canvas."""
+
+    pixels: Image  # (h, w) or (h, w, channels)
+    scale: float  # of its lengths to the picture's
+    inks: Matrix  # a row per channel: from R, G, B, 1
+
+
+class _Stroke(NamedTuple):
+    """Lines of one colour and width, which are drawn at once; a dot is a line of no length."""
+
+    ends: NDArray[np.int64]  # (n, 2) indices of points
+    color: Color
+    width: float  # px
+
+
+def size_of(canvas: Canvas) -> tuple[int, int]:
+    """Height and width, px."""
+    height, width = (canvas.y if isinstance(canvas, Nv12) else canvas).shape[:2]
+    return height, width
+
+
 def draw_skeleton(
-    image: Image,
+    canvas: Canvas,
     skeleton: Skeleton,
     points: Floats,
     confidence: Floats,
     threshold: float,
     color: Color | None = None,
 ) -> None:
-    """Draw one pose into an image, in place.
+    """Draw one pose into a picture, in place.
 
     Parameters
     ----------
-    image : (h, w, 3) uint8 array
-        RGB.
     points : (J, 2) array
-        x, y in px of `image`; NaN is not drawn.
+        x, y in px of the picture; NaN is not drawn.
     confidence : (J,) array
         0..1; joints below `threshold` and edges to them are faint.
     color : (r, g, b), optional
         In place of the sides' colours.
     """
-    unit = max(1.0, min(image.shape[:2]) / 240)
-    places, shades = _fixed(points), _shades(skeleton)
-    sure = confidence >= threshold
-    seen = np.isfinite(points).all(axis=1)
-    edges = [(skeleton.index(a), skeleton.index(b)) for a, b in skeleton.edges]
-    edges = [(a, b) for a, b in edges if seen[a] and seen[b]]
-    layers = (False, True) if not sure[seen].all() else (True,)
-    for strong in layers:
-        target = image if strong else image.copy()
-        chosen = [(a, b) for a, b in edges if bool(sure[a] and sure[b]) == strong]
-        dots = [int(joint) for joint in np.flatnonzero(seen & (sure == strong))]
-        # What has one colour and width is drawn at once; a dot is a line of no length.
-        outlines, lines, rims, fills = (defaultdict(list) for _ in range(4))
-        for a, b in chosen:
-            width = unit * (1.0 if {skeleton.joints[a], skeleton.joints[b]} <= _LARGE else 0.4)
-            line = places[[a, b]]
-            shade = shades[a] if shades[a] == shades[b] else MIDDLE
-            outlines[DARK, 2.9 * width].append(line)
-            lines[color or shade, 1.6 * width].append(line)
-        for joint in dots:
-            line = places[[joint, joint]]
-            diameter = 2 * unit * (2.2 if skeleton.joints[joint] in _LARGE else 0.8)
-            rims[DARK, 1.3 * diameter].append(line)
-            fills[color or shades[joint], diameter].append(line)
-        for layer in (outlines, lines, rims, fills):
-            for (shade, width), strokes in layer.items():
-                cv2.polylines(
-                    target, strokes, False, shade, max(1, round(width)), cv2.LINE_AA, _SUBPIXEL
-                )  # fmt: skip
-        if not strong:
-            cv2.addWeighted(target, 0.4, image, 0.6, 0, image)
+    unit = max(1.0, min(size_of(canvas)) / 240)
+    seen, sure = np.isfinite(points).all(axis=1), confidence >= threshold
+    ends, strokes = _strokes(skeleton)
+    drawn, strong = seen[ends].all(axis=1), sure[ends].all(axis=1)
+    for chosen, opacity in ((drawn & ~strong, 0.4), (drawn & strong, 1.0)):
+        picked = [
+            _Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
+                    unit * width)
+            for part, shade, width in strokes
+        ]  # fmt: skip
+        _paint(canvas, points, picked, opacity)
 
 
-def draw_caption(image: Image, text: str) -> None:
+def draw_caption(canvas: Canvas, text: str) -> None:
     """Write one line on a dark strip along the lower border, in place."""
+    height, width = size_of(canvas)
     font = cv2.FONT_HERSHEY_SIMPLEX
-    (width, _), _ = cv2.getTextSize(text, font, 1.0, 1)
+    (length, _), _ = cv2.getTextSize(text, font, 1.0, 1)
     # As wide as a portrait allows, and no larger than looks right on a landscape.
-    scale = min(image.shape[0] / 1000, 0.92 * image.shape[1] / (0.85 * width))
-    strip = max(12, round(38 * scale))
-    image[-strip:] = image[-strip:] // 3
-    origin = round(14 * scale), image.shape[0] - round(12 * scale)
-    cv2.putText(
-        image, text, origin, font, 0.85 * scale, (235, 235, 235),
-        max(1, round(1.6 * scale)), cv2.LINE_AA,
-    )  # fmt: skip
+    size = min(height / 1000, 0.92 * width / (0.85 * length))
+    for layer in _layers(canvas):
+        scale = size * layer.scale
+        strip = layer.pixels[-round(layer.scale * max(12, round(38 * size))) :]
+        strip[...] = cv2.convertScaleAbs(
+            strip, alpha=1 / 3, beta=2 / 3 * _ink(layer.inks, (0, 0, 0))[0]
+        )
+        origin = round(14 * scale), layer.pixels.shape[0] - round(12 * scale)
+        cv2.putText(
+            layer.pixels, text, origin, font, 0.85 * scale, _ink(layer.inks, (235, 235, 235)),
+            max(1, round(1.6 * scale)), cv2.LINE_AA,
+        )  # fmt: skip
 
 
-def draw_trail(image: Image, skeleton: Skeleton, trail: deque[Floats]) -> None:
+def draw_trail(canvas: Canvas, skeleton: Skeleton, trail: deque[Floats]) -> None:
     """Draw where wrists, hips, knees and ankles were, in place.
 
     Parameters
     ----------
-    image : (h, w, 3) uint8 array
-        RGB.
     trail : deque of (J, 2) arrays
-        x, y in px of `image`, the oldest first.
+        x, y in px of the picture, the oldest first.
     """
-    points, shades = np.stack(trail), _shades(skeleton)
-    layer = image.copy()
+    points, shades = np.concatenate(trail), _shades(skeleton)
+    seen = np.isfinite(points).all(axis=1)
+    width, strokes = size_of(canvas)[0] / 360, []
     for joint, name in enumerate(skeleton.joints):
-        if name not in _TRAILED:
-            continue
-        color = tuple(round(255 * c) for c in _pale(shades[joint]))
-        for first, second in zip(points[:-1, joint], points[1:, joint], strict=True):
-            if np.isfinite(first).all() and np.isfinite(second).all():
-                cv2.line(
-                    layer, _fixed(first), _fixed(second), color,
-                    max(1, round(image.shape[0] / 360)), cv2.LINE_AA, _SUBPIXEL,
-                )  # fmt: skip
-    cv2.addWeighted(layer, 0.65, image, 0.35, 0, image)
+        if name in _TRAILED:
+            places = np.arange(joint, len(points), len(skeleton.joints))
+            ends = np.stack([places[:-1], places[1:]], axis=1)
+            strokes.append(_Stroke(ends[seen[ends].all(axis=1)], _pale(shades[joint]), width))
+    _paint(canvas, points, strokes, 0.65)
 
 
-def _pale(color: Color) -> tuple[float, float, float]:
+def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: float) -> None:
+    """Draw strokes between points, (n, 2) px of the picture, as one layer of this opacity."""
+    strokes = [stroke for stroke in strokes if len(stroke.ends)]
+    if not strokes:
+        return
+    for layer in _layers(canvas):
+        places = _fixed(layer.scale * points)
+        if opacity < 1:
+            used = np.concatenate([stroke.ends.ravel() for stroke in strokes])
+            widest = layer.scale * max(stroke.width for stroke in strokes)
+            box = _box(places[used], widest + 2)
+            before = layer.pixels[box].copy()
+        # Colours at half the size reach half a pixel further, or thin lines would be grey.
+        further = 1 - layer.scale
+        for ends, color, width in strokes:
+            cv2.polylines(
+                layer.pixels, list(places[ends]), False, _ink(layer.inks, color),
+                max(1, round(layer.scale * width + further)), cv2.LINE_AA, _SUBPIXEL,
+            )  # fmt: skip
+        if opacity < 1 and before.size:
+            after = layer.pixels[box]
+            after[...] = cv2.addWeighted(after, opacity, before, 1 - opacity, 0)
+
+
+def _layers(canvas: Canvas) -> Iterator[_Layer]:
+    if isinstance(canvas, Nv12):
+        yield _Layer(canvas.y, 1.0, canvas.from_rgb[:1])
+        yield _Layer(canvas.uv, 0.5, canvas.from_rgb[1:])
+    else:
+        yield _Layer(canvas, 1.0, _RGB)
+
+
+@lru_cache(maxsize=64)
+def _ink(inks: Matrix, color: Color) -> tuple[int, ...]:
+    """What is stored for an R, G, B."""
+    red, green, blue = color
+    return tuple(round(r * red + g * green + b * blue + low) for r, g, b, low in inks)
+
+
+@lru_cache(maxsize=8)
+def _strokes(skeleton: Skeleton) -> tuple[NDArray[np.int64], list[tuple[slice, Color, float]]]:
+    """Pairs of joints, and which of them share colour and width, at 240 px, in drawing order.
+
+    Outlines and lines of the edges, then rims and fills of the joints.
+    """
+    Kind = defaultdict[tuple[Color, float], list[tuple[int, int]]]
+    shades = _shades(skeleton)
+    outlines, lines, rims, fills = (Kind(list) for _ in range(4))
+    for names in skeleton.edges:
+        a, b = map(skeleton.index, names)
+        width = 1.0 if {*names} <= _LARGE else 0.4
+        outlines[DARK, 2.9 * width].append((a, b))
+        lines[shades[a] if shades[a] == shades[b] else MIDDLE, 1.6 * width].append((a, b))
+    for joint, name in enumerate(skeleton.joints):
+        diameter = 4.4 if name in _LARGE else 1.6
+        rims[DARK, 1.3 * diameter].append((joint, joint))
+        fills[shades[joint], diameter].append((joint, joint))
+    ends: list[tuple[int, int]] = []
+    strokes = []
+    for kind in (outlines, lines, rims, fills):
+        for (color, width), pairs in kind.items():
+            strokes.append((slice(len(ends), len(ends) + len(pairs)), color, width))
+            ends += pairs
+    return np.array(ends), strokes
+
+
+def _pale(color: Color) -> Color:
     hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in color))
-    return colorsys.hls_to_rgb(hue, 0.5 + lightness / 2, saturation)
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.5 + lightness / 2, saturation)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 @lru_cache(maxsize=8)
@@ -131,8 +202,15 @@ def _shades(skeleton: Skeleton) -> list[Color]:
     return [_SIDES[skeleton.side(joint)] for joint in skeleton.joints]
 
 
-def _fixed(points: Floats) -> Any:
+def _fixed(points: Floats) -> NDArray[np.int32]:
     """(..., 2) coordinates as OpenCV's fixed-point; pixel centres are at .5 there as here."""
     limit = 2**14
     shifted = np.clip(points - 0.5, -limit, limit) * 2**_SUBPIXEL
     return np.nan_to_num(shifted).round().astype(np.int32)
+
+
+def _box(places: NDArray[np.int32], margin: float) -> tuple[slice, slice]:
+    """Rows and columns around fixed-point places."""
+    low = np.maximum(places.min(axis=0) / 2**_SUBPIXEL - margin, 0).astype(int)
+    high = np.maximum(places.max(axis=0) / 2**_SUBPIXEL + margin + 1, 0).astype(int)
+    return slice(low[1], high[1]), slice(low[0], high[0])

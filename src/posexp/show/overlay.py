@@ -10,8 +10,8 @@ import numpy as np
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import draw_caption, draw_skeleton, draw_trail
-from posexp.video.frame import Frame, Image, even
+from posexp.show.drawing import Canvas, draw_caption, draw_skeleton, draw_trail, size_of
+from posexp.video.frame import Frame, even
 from posexp.video.writer import VideoWriter
 
 
@@ -46,8 +46,11 @@ class OverlayVideo:
             return
         # A range starts at zero: players show a black lead for times that begin late.
         self._origin = frame.time if self._origin is None else self._origin
-        image = overlay_frame(frame, pose, self._skeleton, self._label, self._settings, self._trail)
-        self._writer.write(image, frame.time - self._origin)
+        height = even(min(self._settings.height or frame.height, frame.height))
+        picture = frame.nv12(height)
+        threshold = self._settings.confidence_threshold
+        draw_overlay(picture, frame, pose, self._skeleton, self._label, threshold, self._trail)
+        self._writer.write(picture, frame.time - self._origin)
 
     def close(self) -> bool:
         """Finish the file; False when no frame fell into the range."""
@@ -58,24 +61,23 @@ class OverlayVideo:
         self._writer.discard()
 
 
-def overlay_frame(
+def draw_overlay(
+    canvas: Canvas,
     frame: Frame,
     pose: FramePose,
     skeleton: Skeleton,
     label: str,
-    settings: OverlaySettings,
+    threshold: float,
     trail: deque[Floats] | None = None,
-) -> Image:
-    """(h, w, 3) uint8 RGB: the frame at overlay size with its skeleton and a caption."""
-    height = even(min(settings.height or frame.height, frame.height))
-    image = frame.resized(height)
-    scale = np.array([image.shape[1] / frame.width, image.shape[0] / frame.height])
+) -> None:
+    """Draw the skeleton and a caption on the picture of `frame`, of whatever size, in place."""
+    height, width = size_of(canvas)
+    scale = np.array([width / frame.width, height / frame.height])
     points = pose.image * scale
     if trail is not None and (trail.maxlen or 0) > 1:
         trail.append(points)
-        draw_trail(image, skeleton, trail)
-    draw_skeleton(image, skeleton, points, pose.confidence, settings.confidence_threshold)
+        draw_trail(canvas, skeleton, trail)
+    draw_skeleton(canvas, skeleton, points, pose.confidence, threshold)
     body = pose.confidence[skeleton.indices(BODY)].mean()
     said = pose.note or f"confidence {body:.2f}"
-    draw_caption(image, f"{label}   frame {frame.index}   {frame.time:.2f} s   {said}")
-    return image
+    draw_caption(canvas, f"{label}   frame {frame.index}   {frame.time:.2f} s   {said}")

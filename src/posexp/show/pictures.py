@@ -12,7 +12,7 @@ from posexp.pose.sequence import Floats, FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, Skeleton, common_joints
 from posexp.settings import OverlaySettings
 from posexp.show.drawing import WHITE, Color, draw_caption, draw_skeleton
-from posexp.show.overlay import overlay_frame
+from posexp.show.overlay import draw_overlay
 from posexp.video.frame import Frame, Image, even
 
 _KEY_HEIGHT = 360
@@ -29,9 +29,7 @@ class KeyFrames:
     def __init__(
         self, settings: OverlaySettings, skeleton: Skeleton, label: str, most: int = 24
     ) -> None:
-        self._settings = OverlaySettings(
-            height=_KEY_HEIGHT, confidence_threshold=settings.confidence_threshold
-        )
+        self._threshold = settings.confidence_threshold
         self._skeleton, self._label, self._most = skeleton, label, most
         self._every, self._count = 1, 0
         self.pictures: dict[int, Image] = {}
@@ -43,9 +41,9 @@ class KeyFrames:
                 self.pictures = dict(list(self.pictures.items())[::2])
                 self._every *= 2
             if self._count % self._every == 0:
-                self.pictures[frame.index] = overlay_frame(
-                    frame, pose, self._skeleton, self._label, self._settings
-                )
+                picture = frame.resized(even(min(_KEY_HEIGHT, frame.height)))
+                draw_overlay(picture, frame, pose, self._skeleton, self._label, self._threshold)
+                self.pictures[frame.index] = picture
         self._count += 1
 
     def contact_sheet(self) -> Image:

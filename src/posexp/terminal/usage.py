@@ -61,7 +61,7 @@ Many videos                  a sweep does what is missing; the same command goes
   force=true                 again, also what is finished       tracking.sweep   its name
 
 Options
-  -h, --help     this text           -v, --verbose   errors with their full traceback
+  -h, --help     this text           -v, --verbose   where a run's seconds went; full tracebacks
   --version      the version         --cfg           show the resolved configuration, run nothing
 """
 

@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import av
-
 Image = NDArray[np.uint8]
 Orientation = tuple[bool, tuple[int, ...]]
+Matrix = tuple[tuple[float, ...], ...]
 SQUARE = Fraction(1)
 _PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
 _COPIED = ("yuv420p", "yuvj420p", "yuv420p10le")
-_FULL_RANGE = 2  # of FFmpeg's AVColorRange
+_LIMITED_RANGE, _FULL_RANGE = 1, 2  # of FFmpeg's AVColorRange
+_BT709, _BT601 = 1, 5  # of its AVColorSpace
 _LUMA = {
     1: (0.2126, 0.0722), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593),
     10: (0.2627, 0.0593),
@@ -55,6 +55,28 @@ class Planes:
     stretch: float = 1.0
 
 
+@dataclass(frozen=True)
+class Nv12:
+    """A picture as an encoder takes it, to draw on: of limited range, colours at half the size.
+
+    Attributes
+    ----------
+    picture : av.VideoFrame
+        What is encoded; the arrays are views of its memory.
+    y : (h, w) uint8 array
+        Luma; h and w are even.
+    uv : (h / 2, w / 2, 2) uint8 array
+        Chroma.
+    from_rgb : three rows of four numbers
+        From R, G, B, 1, 0..255, to Y, U and V; BT.709 or 601, as `picture.colorspace` says.
+    """
+
+    picture: av.VideoFrame
+    y: Image
+    uv: Image
+    from_rgb: Matrix
+
+
 class Frame:
     """One decoded frame; its picture is converted only when it is asked for.
 
@@ -84,9 +106,31 @@ class Frame:
         return self._converted(*self._size)
 
     def resized(self, height: int) -> Image:
-        """(height, w, 3) uint8, upright, in proportion, w even; for the overlay."""
-        width = even(self.width * height / self.height)
-        return self._converted(*((height, width) if self._transposed else (width, height)))
+        """(height, w, 3) uint8 RGB, upright, in proportion, w even."""
+        return self._converted(*self._stored_size(height))
+
+    def nv12(self, height: int) -> Nv12:
+        """Upright, in proportion, `height` even; for a video: without the way through RGB and back.
+
+        BT.709 stays what it is, and all else becomes BT.601.
+        """
+        matrix = _BT709 if int(self._picture.colorspace) == _BT709 else _BT601
+        stored = self._picture.reformat(
+            *self._stored_size(height), "nv12", interpolation="AREA", threads=1,
+            dst_colorspace=matrix, src_color_range=int(self._picture.color_range),
+            dst_color_range=_LIMITED_RANGE,
+        )  # fmt: skip
+        picture, planes = stored, _nv12_planes(stored)
+        if self._transposed or self._flipped or stored is self._picture:
+            # In memory of its own: the decoder may still look at its picture.
+            upright = [self._upright(plane) for plane in planes]
+            picture = av.VideoFrame(*upright[0].shape[::-1], "nv12")
+            planes = _nv12_planes(picture)
+            for plane, image in zip(planes, upright, strict=True):
+                np.copyto(plane, image)
+        picture.colorspace = matrix
+        picture.pict_type = 0  # an encoder would follow the one of the source
+        return Nv12(picture, *planes, _from_rgb(matrix))
 
     def planes(self) -> Planes:
         """The picture without conversion, where its format allows; as RGB otherwise.
@@ -136,10 +180,16 @@ class Frame:
         part.colorspace, part.color_range = picture.colorspace, picture.color_range
         return Frame(self.index, self.time, part, (self._transposed, self._flipped))
 
+    def _stored_size(self, height: int) -> tuple[int, int]:
+        """Width and height before it is turned, for this height afterwards."""
+        width = even(self.width * height / self.height)
+        return (height, width) if self._transposed else (width, height)
+
     def _converted(self, width: int, height: int) -> Image:
-        image = self._stored(width, height)
-        image = image.swapaxes(0, 1) if self._transposed else image
-        return np.ascontiguousarray(np.flip(image, self._flipped))
+        return np.ascontiguousarray(self._upright(self._stored(width, height)))
+
+    def _upright(self, image: Image) -> Image:
+        return np.flip(image.swapaxes(0, 1) if self._transposed else image, self._flipped)
 
     def _stored(self, width: int, height: int) -> Any:
         """RGB, not yet turned; of full range, by the matrix that the stream declares."""
@@ -160,10 +210,8 @@ class Frame:
 
 def _picture_of(images: list[NDArray[Any]], layout: str) -> av.VideoFrame:
     """FFmpeg's picture of planes, the first as large as it."""
-    from av import VideoFrame
-
     height, width = images[0].shape[:2]
-    picture = VideoFrame(width, height, layout)
+    picture = av.VideoFrame(width, height, layout)
     for plane, image in zip(picture.planes, images, strict=True):
         rows = np.ascontiguousarray(image).reshape(len(image), -1).view(np.uint8)
         padded = np.zeros((plane.height, plane.line_size), np.uint8)
@@ -172,10 +220,30 @@ def _picture_of(images: list[NDArray[Any]], layout: str) -> av.VideoFrame:
     return picture
 
 
+def _nv12_planes(picture: av.VideoFrame) -> tuple[Image, Image]:
+    """Views of (h, w) luma and (h / 2, w / 2, 2) chroma."""
+    luma, chroma = picture.planes
+    height, width = picture.height, picture.width
+    return (
+        np.ndarray((height, width), np.uint8, luma, strides=(luma.line_size, 1)),
+        np.ndarray((height // 2, width // 2, 2), np.uint8, chroma, 0, (chroma.line_size, 2, 1)),
+    )
+
+
+@lru_cache(maxsize=2)
+def _from_rgb(colorspace: int) -> Matrix:
+    """RGB, 1 to YUV of limited range (ITU-T H.273)."""
+    red, blue = _LUMA[colorspace]
+    luma = np.array([red, 1 - red - blue, blue])
+    rows = [luma * 219, (np.eye(3)[2] - luma) / (1 - blue) * 112,
+            (np.eye(3)[0] - luma) / (1 - red) * 112]  # fmt: skip
+    return tuple((*row / 255, low) for row, low in zip(rows, (16, 128, 128), strict=True))
+
+
 @lru_cache(maxsize=8)
 def _to_rgb(colorspace: int, full_range: bool) -> NDArray[np.float32]:
     """(3, 4) matrix of a stream's YUV (ITU-T H.273), with FFmpeg's BT.601 where it says none."""
-    red, blue = _LUMA.get(colorspace, _LUMA[5])
+    red, blue = _LUMA.get(colorspace, _LUMA[_BT601])
     green = 1 - red - blue
     matrix = np.array(
         [[1, 0, 2 * (1 - red)],

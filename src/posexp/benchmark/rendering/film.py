@@ -21,7 +21,7 @@ from posexp.benchmark.rendering.drawing import draw, prepare, visible_joints
 from posexp.benchmark.rendering.scene import Film, Scene, truth
 from posexp.errors import PosexpError
 from posexp.files import whole
-from posexp.video.writer import Encoding, VideoWriter
+from posexp.video.writer import VideoWriter
 
 _SUBFRAMES = 4  # of a blurred frame
 _JITTER = ((0.25, 0.5), (0.75, 0.25), (0.5, 0.75), (0.35, 0.35))  # px, one per sub-frame
@@ -121,8 +121,8 @@ def write_clip(
     rate = Fraction(film.fps).limit_denominator(1000) / film.every
     times = np.arange(len(kept)) / float(rate)
     path = folder / f"{name}.mp4"
-    encoding = Encoding(film.crf, "veryslow", round(rate), fine_colors=True)
-    with VideoWriter(path, float(rate), encoding) as writer:
+    options = {"preset": "veryslow", "crf": str(film.crf), "g": str(round(rate))}
+    with VideoWriter(path, float(rate), options) as writer:
         for index, picture in enumerate(kept):
             writer.write(develop(picture, film, (seed, index)), float(index / rate))
     camera = scene.camera
