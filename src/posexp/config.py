@@ -188,7 +188,7 @@ def logged_overrides(file: Path) -> list[str]:
         )  # fmt: skip
     known = _composed(model)
     typed = [f"model={model}"]
-    if "person" not in logged:  # of a version that followed nobody
+    if "person" not in logged:  # of a version that followed nobody, whatever is the default now
         typed.append("person=off")
     for section in ("model", "video", "person", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)

@@ -6,6 +6,8 @@ import pytest
 from clips import quadrants
 
 from posexp import find_people
+from posexp.errors import ModelError
+from posexp.models import people_finder
 from posexp.people.find import likeness
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -62,3 +64,14 @@ def test_one_looks_where_somebody_should_be(two):
     expected = np.array([[208.0, 1072.0, 762.0]])
     (person,) = find_people(two[:, :380], (1,), expected)
     assert np.allclose(person.centre, (208, 1072), atol=30)
+
+
+def test_without_the_weights_one_is_told_how_to_do_without(monkeypatch):
+    """As on Python 3.13 without a network."""
+
+    def nowhere(name):
+        raise ModelError(name, "its weights cannot be had", "Copy them")
+
+    monkeypatch.setattr(people_finder, "published", nowhere)
+    with pytest.raises(ModelError, match="full: people are found with it.*person=off.*Copy them"):
+        people_finder.PeopleFinder()

@@ -11,7 +11,7 @@ from clips import encode, make_clip
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
 from posexp.people.film import Film
-from posexp.people.stage import on_person
+from posexp.people.watched import on_person
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, COCO17
 from posexp.runs.extraction import Extraction, extract
@@ -77,8 +77,8 @@ def test_a_person_far_from_a_drone_is_seen_in_every_frame(mode, least):
 def test_where_one_person_fills_the_picture_it_is_as_without(published):
     """Bit for bit: the model sees the picture, and nobody interferes."""
     clip = embedded_clip()
-    assert replace(extract(clip, "mlkit"), source="") == replace(
-        extract(clip, "mlkit", person="off"), source=""
+    assert replace(extract(clip, "mlkit", person="auto"), source="") == replace(
+        extract(clip, "mlkit"), source=""
     )
 
 
@@ -177,9 +177,10 @@ def test_a_model_of_the_picture_is_left_alone():
     model = Puppet(None)
     model.sees = "picture"
     source = VideoSource(DRONE)
-    assert on_person(model, source, PersonSettings()) is model
+    assert on_person(model, source, PersonSettings("auto")) is model
     model.sees = "person"
-    assert on_person(model, source, PersonSettings("off")) is model
+    assert on_person(model, source, PersonSettings()) is model
+    assert on_person(model, source, PersonSettings("auto")) is not model
 
 
 def test_where_nobody_is_found_the_model_sees_the_picture(tmp_path):

@@ -1,6 +1,8 @@
 """What a run says of the people in its video."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -48,7 +50,18 @@ def test_whoever_is_not_there_ends_the_run_with_a_picture_of_who_is(shared, plac
 
 
 def test_without_anybody_who_watches_a_run_says_nothing_of_people(shared, place, capsys):
-    logged = one(shared, place, "person=off")
+    """That is the default; and nothing that finds people is loaded."""
+    code = (
+        "import sys; from posexp import run; run(sys.argv[1:]);"
+        "print(*(m for m in sys.modules if m.startswith('posexp.') and 'people' in m))"
+    )
+    typed = [f"video={shared / 'clips' / 'two_people.mp4'}", "video.stop=0.15", "overlay=none"]
+    done = subprocess.run([sys.executable, "-c", code, *typed, f"tracking.folder={place}"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert set(done.stdout.split()) <= {"posexp.people", "posexp.people.watched"}
+    logged = Archive(TrackingSettings(folder=str(place))).open().run("last")
+    assert logged.params["person.who"] == "off" and "person" not in logged.name
+    assert not (Path(logged.artifacts) / "person").exists()
     assert not any(name.startswith("person/") for name in logged.metrics)
     assert "person.people" not in logged.tags
     print_run(logged)

@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from posexp.errors import ModelError
 from posexp.models.native import processors, without_tensorflow
 from posexp.models.weights.table import published
 from posexp.pose.sequence import Floats
@@ -38,7 +39,13 @@ class PeopleFinder:
     """
 
     def __init__(self) -> None:
-        path = published("full").path
+        try:
+            path = published("full").path
+        except ModelError as error:
+            raise ModelError(
+                error.subject, f"people are found with it; {error.problem}",
+                f"person=off does without it. {error.remedy}",
+            ) from error  # fmt: skip
         with zipfile.ZipFile(path) as bundle:
             detector = bundle.read("pose_detector.tflite")
         self._detectors = [_Detector(detector) for _ in range(min(4, processors()))]
