@@ -73,5 +73,5 @@ def test_without_the_weights_one_is_told_how_to_do_without(monkeypatch):
         raise ModelError(name, "its weights cannot be had", "Copy them")
 
     monkeypatch.setattr(people_finder, "published", nowhere)
-    with pytest.raises(ModelError, match="full: people are found with it.*person=off.*Copy them"):
+    with pytest.raises(ModelError, match=r"full: people are found with it.*person=off.*Copy them"):
         people_finder.PeopleFinder()
