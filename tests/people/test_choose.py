@@ -66,7 +66,7 @@ def test_in_an_empty_picture_nobody_is_followed():
 
 @pytest.mark.parametrize("who", ["", "0", "-1", "up", "1,2,3", "1.5", "a,b", "1,", "99999"])
 def test_what_means_nobody_is_refused(who):
-    with pytest.raises(ConfigError, match="expected auto, off"):
+    with pytest.raises(ConfigError, match="expected off, auto"):
         PersonSettings(who)
 
 
