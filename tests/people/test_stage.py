@@ -177,10 +177,10 @@ def test_a_model_of_the_picture_is_left_alone():
     model = Puppet(None)
     model.sees = "picture"
     source = VideoSource(DRONE)
-    assert on_person(model, source, PersonSettings("auto")) is model
+    assert on_person(model, source, PersonSettings("auto")) is None
     model.sees = "person"
-    assert on_person(model, source, PersonSettings()) is model
-    assert on_person(model, source, PersonSettings("auto")) is not model
+    assert on_person(model, source, PersonSettings()) is None
+    assert on_person(model, source, PersonSettings("auto")) is not None
 
 
 def test_where_nobody_is_found_the_model_sees_the_picture(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from posexp.models.people_finder import finder
 from posexp.pose.sequence import Floats
 from posexp.pose.skeleton import BLAZEPOSE33, BODY
 from posexp.settings import MOST_PEOPLE
@@ -82,8 +83,6 @@ def find_people(
     ModelError
         When BlazePose cannot be had.
     """
-    from posexp.models.people_finder import finder
-
     models = finder()
     places = list(_tiles(picture, shares))
     tiles = [_resized(picture[y : y + side, x : x + side], _INPUT) for x, y, side in places]

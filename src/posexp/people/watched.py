@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def on_person(
     estimator: Estimator, source: VideoSource, settings: PersonSettings
-) -> Estimator | OnPerson:
-    """The model with somebody who watches over it; as it is where it wants to see the picture."""
+) -> OnPerson | None:
+    """The model with somebody who watches over it; None where it is to see the whole picture."""
     if settings.who == "off" or getattr(estimator, "sees", "picture") != "person":
-        return estimator
+        return None
     from posexp.people.stage import OnPerson
 
     return OnPerson(estimator, source, settings)

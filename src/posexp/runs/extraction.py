@@ -163,7 +163,8 @@ def extract(
     """
     source = VideoSource(Path(video), start, stop)
     estimator = load(options_for(model, **options))
-    extraction = Extraction(source, on_person(estimator, source, PersonSettings(person)))
+    stage = on_person(estimator, source, PersonSettings(person))
+    extraction = Extraction(source, stage or estimator)
     with progress_bar(f"{model}: {source.path.name}", progress) as report:
         extraction.run(report)
     return extraction.poses()

@@ -96,10 +96,8 @@ def _done(work: _Work, delivery: Delivery) -> BaseException | None:
         delivery.start()
         error = work.extract(delivery)
         error = error or work.job.changed()
-        if work.frames and delivery.is_there:
+        if delivery.is_there and (work.frames or work.stage is not None):
             work.write(delivery.record, delivery.path / "artifacts")
-        elif delivery.is_there:
-            work.write_people(delivery.record, delivery.path / "artifacts")
     except OSError as failure:
         return writing_failed(delivery.path, failure)
     except (Exception, KeyboardInterrupt) as failure:
@@ -126,7 +124,7 @@ class _Work:
         self._estimator, self._source = estimator, source
         self._report: Report = report or (lambda *_: None)
         info, skeleton = source.info, estimator.skeleton
-        self._seer = on_person(estimator, source, job.config.person)
+        self.stage = on_person(estimator, source, job.config.person)
         # Read now, so that a bad file is told before the long part.
         self._truth_path = truth_beside(info.path)
         self._truth = (
@@ -157,7 +155,9 @@ class _Work:
         overlay = self._overlay(folder / "artifacts" / "overlay" / "overlay.mp4")
         sinks: list[Sink | None] = [journal, self._keys, self._worst, overlay]
         self._extraction = Extraction(
-            self._source, self._seer, [sink for sink in sinks if sink is not None]
+            self._source,
+            self.stage or self._estimator,
+            [sink for sink in sinks if sink is not None],
         )
         stopped: BaseException | None = None
 
@@ -187,10 +187,13 @@ class _Work:
         with self.doing("writing tables"):
             from posexp.runs import results
 
+            if self.stage is not None:  # also where the one who is meant is not there
+                results.write_person(self.stage, record, folder)
+            if not self.frames:
+                return
             assert self._extraction is not None
             poses = self._extraction.poses()
             results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
-            self.write_people(record, folder)
             results.note_if_nobody(poses, record, self._source.path)
             results.write_config(plain_of(self.job, self._estimator), folder)
         with self.doing("writing figures"):
@@ -202,16 +205,6 @@ class _Work:
                 )
         with self.doing("writing pictures"):
             results.write_pictures(self._keys, record, folder)
-
-    def write_people(self, record: RunRecord, folder: Path) -> None:
-        """Who was there; also where the one who was meant was not."""
-        if self._seer is self._estimator:  # nobody watched
-            return
-        from posexp.people.stage import OnPerson
-        from posexp.runs import results
-
-        assert isinstance(self._seer, OnPerson)
-        results.write_person(self._seer, record, folder)
 
     def _overlay(self, path: Path) -> OverlayVideo | None:
         settings, estimator = self.job.config.overlay, self._estimator

@@ -14,18 +14,20 @@ from posexp.errors import PosexpError, printable
 from posexp.files import save_table, whole
 from posexp.measure import quality
 from posexp.measure.evaluation import evaluate
+from posexp.people.track import changes_of, track_table
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY
 from posexp.pose.truth import GroundTruth
 from posexp.runs import evaluated
 from posexp.show import figures
 from posexp.show.evaluation_report import write_evaluation
+from posexp.show.people import people_picture
 from posexp.show.picture_files import save_picture
 from posexp.show.pictures import KeyFrames, WorstFrames
 from posexp.store import shown, tags
 from posexp.store.record import RunRecord
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it would load what finds people
     from posexp.people.stage import OnPerson
 
 log = logging.getLogger("posexp")
@@ -52,9 +54,6 @@ def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: boo
 
 def write_person(stage: OnPerson, record: RunRecord, folder: Path) -> None:
     """Who was there, who was followed, and where that is in doubt."""
-    from posexp.people.track import changes_of, track_table
-    from posexp.show.people import people_picture
-
     crowd = stage.crowd
     if crowd is None:  # it ended before anybody looked
         return

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
-from posexp.people.choose import Crowd
 from posexp.show.drawing import DARK, RIGHT, WHITE
 from posexp.video.frame import Image, even
+
+if TYPE_CHECKING:  # it would load what finds people
+    from posexp.people.choose import Crowd
 
 _HEIGHT = 720  # px
 
