@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from posexp.measure.evaluation import Evaluation, evaluate
     from posexp.notebook.magics import load_ipython_extension
     from posexp.notebook.widgets import CompareRuns, RunView
+    from posexp.people.find import Person, find_people
     from posexp.pose.sequence import PoseSequence
     from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
     from posexp.pose.truth import GroundTruth, read_truth
@@ -41,6 +42,8 @@ _HOMES = {
     "RunView": ("posexp.notebook.widgets", "RunView"),
     "load_ipython_extension": ("posexp.notebook.magics", "load_ipython_extension"),
     "read_truth": ("posexp.pose.truth", "read_truth"),
+    "find_people": ("posexp.people.find", "find_people"),
+    "Person": ("posexp.people.find", "Person"),
     "Evaluation": ("posexp.measure.evaluation", "Evaluation"),
     "GroundTruth": ("posexp.pose.truth", "GroundTruth"),
     "Run": ("posexp.store.run", "Run"),
@@ -54,8 +57,9 @@ _HOMES = {
 
 __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "CompareRuns", "Comparison", "Evaluation", "GroundTruth",
-    "PoseSequence", "PosexpError", "Run", "RunView", "Skeleton", "Sweep", "compare", "evaluate",
-    "extract", "load", "load_ipython_extension", "read_truth", "rerun", "run", "sweep",
+    "Person", "PoseSequence", "PosexpError", "Run", "RunView", "Skeleton", "Sweep", "compare",
+    "evaluate", "extract", "find_people", "load", "load_ipython_extension", "read_truth", "rerun",
+    "run", "sweep",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.resources
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from omegaconf.errors import OmegaConfBaseException
 from posexp.errors import ConfigError, ModelError
 from posexp.models import entries, registry
 from posexp.settings import (
+    MOST_PEOPLE,
     KeypointSettings,
     LocalLauncher,
     OverlaySettings,
+    PersonSettings,
     SubmititLauncher,
     TrackingSettings,
     VideoSettings,
@@ -35,6 +38,8 @@ from posexp.settings import (
 TEXT_KEYS = {
     "video": "video.path",
     "video.path": "video.path",
+    "person": "person.who",
+    "person.who": "person.who",
     "model.weights": "model.weights",
     "tracking.folder": "tracking.folder",
     "tracking.uri": "tracking.uri",
@@ -64,6 +69,7 @@ class Config:
 
     model: Any = MISSING
     video: VideoSettings = field(default_factory=VideoSettings)
+    person: PersonSettings = field(default_factory=PersonSettings)
     keypoints: KeypointSettings = field(default_factory=KeypointSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
@@ -123,7 +129,8 @@ def load_config(overrides: Sequence[str] = ()) -> tuple[Config, dict[str, Any]]:
 def grid(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep: values with commas, in Hydra's grammar, multiplied.
 
-    Paths and names (`TEXT_KEYS`) are taken as typed, commas and all.
+    Paths and names (`TEXT_KEYS`) are taken as typed, commas and all; but ``person=1,2`` is person 1
+    and person 2, while ``person=612,340``, a point, is one.
 
     Raises
     ------
@@ -132,6 +139,8 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
     """
     texts = [a for a in overrides if a.partition("=")[0] in TEXT_KEYS]
     others = [a for a in overrides if a not in texts]
+    people = [_each_person(a) for a in texts if TEXT_KEYS[a.partition("=")[0]] == "person.who"]
+    texts = [a for a in texts if TEXT_KEYS[a.partition("=")[0]] != "person.who"]
     try:
         parsed = OverridesParser.create().parse_overrides(others)
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
@@ -142,7 +151,17 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
                 _split([argument])
             _check_grammar(key, value)
         raise ConfigError("configuration", _reason(error)) from error
-    return [[*job, *texts] for job in jobs]
+    return [[*job, *texts, *who] for job in jobs for who in itertools.product(*people)]
+
+
+def _each_person(argument: str) -> list[str]:
+    """``person=1,2`` as one override for each; a point stays what it is."""
+    key, equals, value = argument.partition("=")
+    words = [word.strip() for word in value.split(",")]
+    numbers = [float(word) for word in words if re.fullmatch(r"\d+(\.\d+)?", word)]
+    if len(words) == len(numbers) == 2 and max(numbers) > MOST_PEOPLE:
+        words = [value]
+    return [f"{key}{equals}{word}" for word in words]
 
 
 def logged_overrides(file: Path) -> list[str]:
@@ -169,7 +188,9 @@ def logged_overrides(file: Path) -> list[str]:
         )  # fmt: skip
     known = _composed(model)
     typed = [f"model={model}"]
-    for section in ("model", "video", "keypoints", "overlay"):
+    if "person" not in logged:  # of a version that followed nobody, whatever is the default now
+        typed.append("person=off")
+    for section in ("model", "video", "person", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)
     return [text for text in typed if not text.startswith("model.name=")]
 

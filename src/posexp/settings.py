@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -53,6 +54,50 @@ class VideoSettings:
 
     def __post_init__(self) -> None:
         check_span(self.start, self.stop)
+
+
+MOST_PEOPLE = 40
+"""In a picture; a larger number in ``person=`` is a place."""
+
+PEOPLE = ("off", "auto", "largest", "central", "left", "right")
+"""Whom ``person=`` may name in a word."""
+
+
+@dataclass
+class PersonSettings:
+    """Who is followed.
+
+    Parameters
+    ----------
+    who : str
+        One of `PEOPLE`; a number, as in ``person/people.jpg``; or ``X,Y``, a point on the person,
+        px of the upright picture. ``off``: nobody is looked for, and nobody watches over the model.
+    time : float, optional
+        When `who` is there, s from the first frame; at the beginning by default.
+    """
+
+    who: str = "off"
+    time: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.who not in PEOPLE and self.number is None and self.point is None:
+            raise ConfigError(
+                "person", f"expected {', '.join(PEOPLE)}, a number or X,Y in px, got {self.who!r}",
+                "A run with person=auto shows the people, numbered, in person/people.jpg",
+            )  # fmt: skip
+        check_range("person.time", self.time, 0, unit="s")
+
+    @property
+    def number(self) -> int | None:
+        """Which of the people, from 1, where it is a number."""
+        return int(self.who) if re.fullmatch(r"[1-9]\d{0,3}", self.who) else None
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """X and y, px, where it is a point."""
+        number = r"\d{1,5}(?:\.\d+)?"
+        found = re.fullmatch(rf"\s*({number})\s*,\s*({number})\s*", self.who)
+        return (float(found[1]), float(found[2])) if found else None
 
 
 @dataclass

@@ -65,6 +65,7 @@ class Mlkit(Model):
         for size in ("lite", "full", "heavy")
         for ending, mode in (("", "stream"), ("_image", "single_image"))
     }
+    sees = "person"
     skeleton = BLAZEPOSE33
     confidence_meaning = "in-frame likelihood (BlazePose presence)"
 

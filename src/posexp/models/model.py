@@ -77,6 +77,9 @@ class Model(ABC):
         file name as ``weights`` is looked up in a folder that is given to the benchmark.
     indifferent : tuple of str
         Options that do not change the keypoints, such as a number of threads.
+    sees : {"picture", "person"}
+        What it is shown: the whole picture; or, where somebody is followed, a part of it around
+        that person, in which it works as in any picture.
     skeleton : Skeleton
         What it returns; the twelve joints of `posexp.pose.skeleton.BODY` are among its own.
     confidence_meaning : str
@@ -89,6 +92,7 @@ class Model(ABC):
     options: ClassVar[Any]
     variants: ClassVar[Mapping[str, Any]] = {}
     indifferent: ClassVar[tuple[str, ...]] = ()
+    sees: ClassVar[str] = "picture"
     skeleton: Skeleton
     confidence_meaning: str
 

@@ -78,6 +78,7 @@ class MoveNet(Model):
         "thunder": MoveNetOptions("thunder"),
     }
     indifferent = ("threads", "runtime")
+    sees = "person"
     skeleton = COCO17
     confidence_meaning = "MoveNet keypoint score"
 

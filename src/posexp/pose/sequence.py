@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,8 @@ class FramePose:
         m, mid-hip origin.
     visibility : (J,) array, optional
         0..1.
+    note : str
+        What is to be known of it, in few words, for the overlay.
     """
 
     frame: int
@@ -53,6 +55,7 @@ class FramePose:
     depth: Floats | None = None
     world: Floats | None = None
     visibility: Floats | None = None
+    note: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +122,8 @@ class PoseSequence:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PoseSequence):
             return NotImplemented
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
             if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
                 if not np.array_equal(mine, theirs, equal_nan=True):
                     return False

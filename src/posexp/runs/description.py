@@ -29,8 +29,10 @@ def record_of(
     info, config = source.info, job.config
     path = printable(info.path.absolute())
     params = flatten(plain_of(job, estimator))
+    who = config.person.who
+    name = f"{estimator.name} {info.path.stem}" + ("" if who == "off" else f" person={who}")
     return RunRecord(
-        name=config.tracking.run_name or printable(f"{estimator.name} {info.path.stem}"),
+        name=config.tracking.run_name or printable(name),
         experiment=config.tracking.experiment,
         params={key: printable(value) for key, value in params.items()},
         tags={**_tags(job, source, estimator), **more},

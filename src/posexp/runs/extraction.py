@@ -12,8 +12,10 @@ from typing import Any, Protocol
 from posexp.errors import printable
 from posexp.models.model import Estimator
 from posexp.models.registry import load, options_for
+from posexp.people.watched import on_person
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.progress import Report, progress_bar
+from posexp.settings import PersonSettings
 from posexp.spans import awaited, span
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
@@ -126,6 +128,7 @@ def extract(
     *,
     start: float = 0.0,
     stop: float | None = None,
+    person: str = "off",
     progress: bool = False,
     **options: Any,
 ) -> PoseSequence:
@@ -139,6 +142,9 @@ def extract(
         The variant: ``mlkit``, ``lightning``, ``thunder``, or one of another package.
     start, stop : float
         Part of the video, s from its first frame.
+    person : str
+        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`. By
+        default nobody: the model sees the whole picture.
     progress : bool
         Show a progress bar.
     **options
@@ -156,7 +162,8 @@ def extract(
         With one line that says what was expected, what was got and what to do.
     """
     source = VideoSource(Path(video), start, stop)
-    extraction = Extraction(source, load(options_for(model, **options)))
+    estimator = load(options_for(model, **options))
+    extraction = Extraction(source, on_person(estimator, source, PersonSettings(person)))
     with progress_bar(f"{model}: {source.path.name}", progress) as report:
         extraction.run(report)
     return extraction.poses()

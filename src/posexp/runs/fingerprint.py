@@ -11,12 +11,16 @@ from typing import Any
 from posexp.errors import VideoError
 from posexp.files import sha256_of
 from posexp.models import registry
+from posexp.models.native import library
 from posexp.pose.truth import truth_beside
 
 PIPELINE = 1
 """Raised when the same video and model give other keypoints than before: results are then stale."""
 
-_NOT_THE_RESULT = ("model", "video", "tracking", "launcher", "force")
+FOLLOWING = 1
+"""Raised when following the same person gives the model another part of the picture."""
+
+_NOT_THE_RESULT = ("model", "video", "person", "tracking", "launcher", "force")
 """Sections of the configuration that `keypoints_of` covers, or that say where and how."""
 
 
@@ -70,11 +74,21 @@ def keypoints_of(plain: dict[str, Any], content: Content, weights: str, runtime:
     """
     indifferent = ("weights", *registry.model(plain["model"]["name"]).indifferent)
     model = {k: v for k, v in plain["model"].items() if k not in indifferent}
-    return _digest({
+    parts = {
         "model": {**model, "weights": weights},
         "video": {**plain["video"], "path": content.sha256},
         "versions": [PIPELINE, runtime],
-    })  # fmt: skip
+    }
+    if is_followed(plain):
+        finder = [library("mediapipe"), library("ai-edge-litert")]
+        parts["person"] = [FOLLOWING, plain["person"], *finder]
+    return _digest(parts)
+
+
+def is_followed(plain: dict[str, Any]) -> bool:
+    """Whether somebody watches that the model stays with one person."""
+    sees = registry.model(plain["model"]["name"]).sees
+    return sees == "person" and plain["person"]["who"] != "off"
 
 
 def fingerprint_of(

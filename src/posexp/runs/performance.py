@@ -7,8 +7,9 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from posexp.errors import PosexpError, TrackingError, writing_failed
+from posexp.errors import ConfigError, PosexpError, TrackingError, writing_failed
 from posexp.models.model import Estimator
+from posexp.people.watched import on_person
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.delivery import Delivery
@@ -83,7 +84,7 @@ def perform(
             log.warning("%s", problem)  # it must not hide what went wrong first
             raise error from problem
         if error is not None:
-            raise error
+            raise _with_picture(error, logged)
         return logged
     finally:
         delivery.release()
@@ -97,11 +98,22 @@ def _done(work: _Work, delivery: Delivery) -> BaseException | None:
         error = error or work.job.changed()
         if work.frames and delivery.is_there:
             work.write(delivery.record, delivery.path / "artifacts")
+        elif delivery.is_there:
+            work.write_people(delivery.record, delivery.path / "artifacts")
     except OSError as failure:
         return writing_failed(delivery.path, failure)
     except (Exception, KeyboardInterrupt) as failure:
         return failure
     return error
+
+
+def _with_picture(error: BaseException, run: Run) -> BaseException:
+    """The error; for a person who is not there, with the picture of those who are."""
+    if not (isinstance(error, ConfigError) and error.subject in ("person", "person.time")):
+        return error
+    return ConfigError(
+        error.subject, error.problem, f"{error.remedy}; {run.artifacts}/person/people.jpg has them"
+    )
 
 
 class _Work:
@@ -114,6 +126,7 @@ class _Work:
         self._estimator, self._source = estimator, source
         self._report: Report = report or (lambda *_: None)
         info, skeleton = source.info, estimator.skeleton
+        self._seer = on_person(estimator, source, job.config.person)
         # Read now, so that a bad file is told before the long part.
         self._truth_path = truth_beside(info.path)
         self._truth = (
@@ -144,7 +157,7 @@ class _Work:
         overlay = self._overlay(folder / "artifacts" / "overlay" / "overlay.mp4")
         sinks: list[Sink | None] = [journal, self._keys, self._worst, overlay]
         self._extraction = Extraction(
-            self._source, self._estimator, [sink for sink in sinks if sink is not None]
+            self._source, self._seer, [sink for sink in sinks if sink is not None]
         )
         stopped: BaseException | None = None
 
@@ -177,6 +190,7 @@ class _Work:
             assert self._extraction is not None
             poses = self._extraction.poses()
             results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
+            self.write_people(record, folder)
             results.note_if_nobody(poses, record, self._source.path)
             results.write_config(plain_of(self.job, self._estimator), folder)
         with self.doing("writing figures"):
@@ -188,6 +202,16 @@ class _Work:
                 )
         with self.doing("writing pictures"):
             results.write_pictures(self._keys, record, folder)
+
+    def write_people(self, record: RunRecord, folder: Path) -> None:
+        """Who was there; also where the one who was meant was not."""
+        if self._seer is self._estimator:  # nobody watched
+            return
+        from posexp.people.stage import OnPerson
+        from posexp.runs import results
+
+        assert isinstance(self._seer, OnPerson)
+        results.write_person(self._seer, record, folder)
 
     def _overlay(self, path: Path) -> OverlayVideo | None:
         settings, estimator = self.job.config.overlay, self._estimator

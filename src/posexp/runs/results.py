@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posexp.config import as_yaml
 from posexp.errors import PosexpError, printable
@@ -24,6 +24,9 @@ from posexp.show.picture_files import save_picture
 from posexp.show.pictures import KeyFrames, WorstFrames
 from posexp.store import shown, tags
 from posexp.store.record import RunRecord
+
+if TYPE_CHECKING:
+    from posexp.people.stage import OnPerson
 
 log = logging.getLogger("posexp")
 
@@ -45,6 +48,31 @@ def write_tables(poses: PoseSequence, record: RunRecord, folder: Path, body: boo
     poses.to_parquet(_place(folder, "keypoints/keypoints.parquet"))
     confidence = quality.confidence_table(poses, record.threshold)
     save_table(confidence, _place(folder, "statistics/confidence.csv"))
+
+
+def write_person(stage: OnPerson, record: RunRecord, folder: Path) -> None:
+    """Who was there, who was followed, and where that is in doubt."""
+    from posexp.people.track import changes_of, track_table
+    from posexp.show.people import people_picture
+
+    crowd = stage.crowd
+    if crowd is None:  # it ended before anybody looked
+        return
+    followed = None if stage.followed is None else stage.followed + 1
+    record.tags |= {tags.PEOPLE: str(len(crowd.people)), tags.PERSON: str(followed or "nobody")}
+    save_table(crowd.table(followed), _place(folder, "person/people.csv"))
+    save_picture(people_picture(crowd, followed), _place(folder, "person/people.jpg"))
+    if followed is None:
+        return
+    track = track_table(stage.track)
+    save_table(track, _place(folder, "person/track.csv"))
+    record.metrics["person/lost_share"] = float((track["state"] == "lost").mean())
+    times = changes_of(track)
+    record.metrics["person/changes"] = float(len(times))
+    if times:
+        more = f" and {len(times) - 3} times more" if len(times) > 3 else ""
+        said = ", ".join(f"{time:.2f}" for time in times[:3])
+        record.tags[tags.DOUBT] = f"person may change at {said} s{more}"
 
 
 def note_if_nobody(poses: PoseSequence, record: RunRecord, video: Path) -> None:

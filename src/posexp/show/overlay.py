@@ -79,6 +79,5 @@ def draw_overlay(
         draw_trail(canvas, skeleton, trail)
     draw_skeleton(canvas, skeleton, points, pose.confidence, threshold)
     body = pose.confidence[skeleton.indices(BODY)].mean()
-    draw_caption(
-        canvas, f"{label}   frame {frame.index}   {frame.time:.2f} s   confidence {body:.2f}"
-    )
+    said = pose.note or f"confidence {body:.2f}"
+    draw_caption(canvas, f"{label}   frame {frame.index}   {frame.time:.2f} s   {said}")

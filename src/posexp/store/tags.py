@@ -28,6 +28,9 @@ KIND, COMPARED = "posexp.kind", "posexp.compared"
 RERUN_OF, REPLAY_OF = "posexp.rerun_of", "posexp.replay_of"
 ERROR, NOTE = "error", "note"
 
+PEOPLE, PERSON, DOUBT = "person.people", "person.followed", "person.doubt"
+"""How many were found, the number of who is followed, and where that may be another."""
+
 MODEL = "model"
 THRESHOLD = "keypoints.confidence_threshold"
 """Parameters."""

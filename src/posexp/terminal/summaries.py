@@ -21,6 +21,7 @@ _OF_A_RUN = (
     ("frames", "tracking/frames", "{:.0f}"),
     ("tracked", "tracking/tracked_share", "{:.1%}"),
     ("longest gap", "tracking/longest_gap_s", "{:.2f} s"),
+    ("person lost", "person/lost_share", "{:.1%}"),
     ("confidence, mean", "confidence/mean", "{:.3f}"),
     ("confidence, 5th percentile", "confidence/p05", "{:.3f}"),
     ("confidence, arms", "confidence/arms", "{:.3f}"),
@@ -52,6 +53,7 @@ _OF_AN_EVALUATION = (
 def print_run(run: Run) -> None:
     """What a person wants to know when a run is done."""
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
+    _print_person(run.tags)
     _print_metrics(run.metrics, _OF_A_RUN)
     if tags.TRUTH in run.tags:
         print("against ground truth")
@@ -137,6 +139,18 @@ def print_comparison(run: Run, comparison: Comparison) -> None:
     print(f"\nThey disagree most in frames {frames}")
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
+
+
+def _print_person(known: dict[str, str]) -> None:
+    """``3 people, following number 1 (person=2 for another)``, and where that is in doubt."""
+    count, followed = int(known.get(tags.PEOPLE, 0)), known.get(tags.PERSON)
+    if followed == "nobody":
+        print("  nobody was found; the model saw the whole picture")
+    elif count > 1:
+        other = 1 if followed == "2" else 2
+        print(f"  {count} people, following number {followed} (person={other} for another)")
+    if tags.DOUBT in known:
+        print(f"  {known[tags.DOUBT]}")
 
 
 def _print_metrics(metrics: dict[str, float], rows: Iterable[tuple[str, str, str]]) -> None:

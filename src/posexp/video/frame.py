@@ -17,6 +17,7 @@ Orientation = tuple[bool, tuple[int, ...]]
 Matrix = tuple[tuple[float, ...], ...]
 SQUARE = Fraction(1)
 _PLANAR = re.compile(r"yuvj?4(20|22|44)p((?P<bits>10|12)le)?")
+_COPIED = ("yuv420p", "yuvj420p", "yuv420p10le")
 _LIMITED_RANGE, _FULL_RANGE = 1, 2  # of FFmpeg's AVColorRange
 _BT709, _BT601 = 1, 5  # of its AVColorSpace
 _LUMA = {
@@ -151,6 +152,34 @@ class Frame:
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
         return Planes(images, _to_rgb(int(picture.colorspace), full), shift, *shape)
 
+    def showing(self, rgb: Image) -> Frame:
+        """A frame at the same time of another picture, (h, w, 3) upright RGB."""
+        picture = _picture_of([rgb], "rgb24")
+        return Frame(self.index, self.time, picture, (False, ()))
+
+    def cut(self, left: int, top: int, width: int, height: int) -> Frame:
+        """A part of the upright picture, as a frame of its own; even numbers, px.
+
+        Where the format allows, what is copied is what lies in memory: nothing is converted.
+        """
+        picture = self._picture
+        name = picture.format.name
+        x, y, w, h = left, top, width, height
+        if 1 in self._flipped:
+            x = self.width - left - width
+        if 0 in self._flipped:
+            y = self.height - top - height
+        if self._transposed:
+            x, y, w, h = y, x, h, w
+        if name not in _COPIED or self._size[0] != picture.width or (x | y | w | h) & 1:
+            return self.showing(self.rgb()[top : top + height, left : left + width])
+        luma, *chroma = self.planes().images
+        images = [luma[y : y + h, x : x + w]]
+        images += [c[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2] for c in chroma]
+        part = _picture_of(images, name)
+        part.colorspace, part.color_range = picture.colorspace, picture.color_range
+        return Frame(self.index, self.time, part, (self._transposed, self._flipped))
+
     def _stored_size(self, height: int) -> tuple[int, int]:
         """Width and height before it is turned, for this height afterwards."""
         width = even(self.width * height / self.height)
@@ -177,6 +206,18 @@ class Frame:
         return np.ndarray(
             (picture.height, picture.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1)
         )
+
+
+def _picture_of(images: list[NDArray[Any]], layout: str) -> av.VideoFrame:
+    """FFmpeg's picture of planes, the first as large as it."""
+    height, width = images[0].shape[:2]
+    picture = av.VideoFrame(width, height, layout)
+    for plane, image in zip(picture.planes, images, strict=True):
+        rows = np.ascontiguousarray(image).reshape(len(image), -1).view(np.uint8)
+        padded = np.zeros((plane.height, plane.line_size), np.uint8)
+        padded[:, : rows.shape[1]] = rows
+        plane.update(padded)
+    return picture
 
 
 def _nv12_planes(picture: av.VideoFrame) -> tuple[Image, Image]:

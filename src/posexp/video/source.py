@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -146,6 +147,40 @@ class VideoSource:
                 "Choose video.start and video.stop inside the video",
             )  # fmt: skip
 
+    def near(self, time: float, exact: bool = False) -> Frame | None:
+        """The picture at a time or, unless it must be `exact`, one before it that costs less.
+
+        Only to look at: its number is not known, and seeking in containers is not reliable.
+
+        Parameters
+        ----------
+        time : float
+            s from the first frame.
+        exact : bool
+            Decode up to the last picture that is not later.
+
+        Returns
+        -------
+        Frame or None
+            None where the file cannot be searched. Its index is -1.
+        """
+        best = None
+        with contextlib.suppress(av.FFmpegError):
+            with containers.open_container(self.path) as container:
+                track = containers.tracks_of(self.path, container)[0]
+                origin = self._stamp(next(decode(container, track, []), None)) or 0.0
+            with containers.open_container(self.path) as container:
+                track = containers.tracks_of(self.path, container)[0]
+                container.seek(int((time + origin) / track.time_base), stream=track)
+                for picture in decode(container, track, []):
+                    stamp = self._stamp(picture)
+                    if stamp is None or (best is not None and stamp - origin > time):
+                        break
+                    best = Frame(-1, stamp - origin, picture, self._turned, self._aspect)
+                    if not exact:
+                        break
+        return best
+
     def _read_info(self, container: Any) -> VideoInfo:
         tracks = containers.tracks_of(self.path, container)
         stream = tracks[0]
@@ -201,15 +236,23 @@ class VideoSource:
             self.warnings.append(_INTERLACED)
 
     def _seconds(self, picture: av.VideoFrame, last: float, origin: float | None) -> float:
-        # AVI and MPEG-PS leave presentation times out; decoding times then follow the output.
-        stamp = picture.dts if picture.pts is None else picture.pts
+        stamp = self._stamp(picture)
         if stamp is not None:
-            return float(stamp * picture.time_base)
+            return stamp
         # Raw streams carry no times; the average rate is the best there is.
         text = "frames without a presentation time were spaced by the average rate"
         if text not in self.warnings:
             self.warnings.append(text)
         return 0.0 if origin is None else last + 1.0 / (self.info.fps or 25.0)
+
+    @staticmethod
+    def _stamp(picture: av.VideoFrame | None) -> float | None:
+        """S, as the container counts; None without a time."""
+        if picture is None:
+            return None
+        # AVI and MPEG-PS leave presentation times out; decoding times then follow the output.
+        stamp = picture.dts if picture.pts is None else picture.pts
+        return None if stamp is None else float(stamp * picture.time_base)
 
     def _check(self, frame: Frame, last_time: float, budget: int) -> None:
         width, height = self.info.width, self.info.height

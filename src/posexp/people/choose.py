@@ -1,0 +1,210 @@
+"""Who is in a clip, and who of them is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from posexp.errors import ConfigError
+from posexp.people.find import Person, find_people
+from posexp.people.follow import Clothes, clothes_of, difference
+from posexp.settings import PersonSettings
+from posexp.video.frame import Frame
+from posexp.video.source import VideoSource
+
+_SAME_CLOTHES = 0.6  # Hellinger distance between pictures seconds apart
+_COMPARABLE = 0.5  # of the largest person's size: smaller ones are in the background
+_FIRST = 0.5  # s: a picture within is the first
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One of the people in a clip.
+
+    Parameters
+    ----------
+    sightings : dict
+        Number of the picture to who was seen there, and in which colours.
+    """
+
+    sightings: dict[int, tuple[Person, Clothes]] = field(default_factory=dict)
+
+    @property
+    def person(self) -> Person:
+        """As seen first."""
+        return self.sightings[min(self.sightings)][0]
+
+    @property
+    def clothes(self) -> Clothes:
+        """As seen first."""
+        return self.sightings[min(self.sightings)][1]
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """The people in a few pictures of a clip.
+
+    Parameters
+    ----------
+    pictures : list of Frame
+        Searched, in the order of time; the first is the clip's.
+    people : list of Candidate
+        Number 1 first: by the share of the pictures in which they are seen, times their size by
+        the largest person's, times their nearness to the middle of the picture (1 there, 0 in its
+        corners).
+    """
+
+    pictures: list[Frame]
+    people: list[Candidate]
+
+    def table(self, followed: int | None) -> pd.DataFrame:
+        """A row per person and picture; `followed` is the number, from 1, of who is.
+
+        Returns
+        -------
+        DataFrame
+            ``person`` (from 1), ``followed``, ``time`` (s), ``left, top, right, bottom`` (px of the
+            upright picture), ``score`` (0..1), ``seen`` (share of the pictures).
+        """
+        columns = ("person", "followed", "time", "left", "top", "right", "bottom", "score", "seen")
+        rows = [
+            (number, number == followed, self.pictures[n].time, *person.box.round(1),
+             round(person.score, 3), len(one.sightings) / len(self.pictures))
+            for number, one in enumerate(self.people, 1)
+            for n, (person, _) in one.sightings.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def chosen(self, settings: PersonSettings) -> int | None:
+        """The place in `people` of who is meant; None where nobody is there at all.
+
+        Raises
+        ------
+        ConfigError
+            When nobody is where the settings say.
+        """
+        if not self.people:
+            return None
+        if settings.number is not None:
+            if settings.number > len(self.people):
+                raise ConfigError(
+                    "person", f"expected 1 to {len(self.people)}, got {settings.number}: "
+                    f"{_counted(len(self.people))} found",
+                    "Choose another, or name a point: person=X,Y",
+                )  # fmt: skip
+            return settings.number - 1
+        if settings.who == "auto":
+            return 0
+        there = self._at(settings.time)
+        at = {n: each.sightings[there][0] for n, each in enumerate(self.people)
+              if there in each.sightings}  # fmt: skip
+        if settings.point is not None:
+            return self._under(settings.point, at, self.pictures[there].time)
+        largest = max(each.size for each in at.values())
+        near = {n: each for n, each in at.items() if each.size >= _COMPARABLE * largest}
+        frame = self.pictures[there]
+        middle = np.array((frame.width, frame.height)) / 2
+        costs: dict[str, Callable[[Person], float]] = {
+            "largest": lambda person: -person.size,
+            "central": lambda person: float(np.linalg.norm(person.centre - middle)),
+            "left": lambda person: float(person.centre[0]),
+            "right": lambda person: -float(person.centre[0]),
+        }
+        return min(near, key=lambda n: costs[settings.who](near[n]))
+
+    def _at(self, time: float | None) -> int:
+        """The picture at a time; by default the first with anybody in it."""
+        seen = sorted({number for each in self.people for number in each.sightings})
+        if time is None:
+            return seen[0]
+        nearest = int(np.argmin([abs(frame.time - time) for frame in self.pictures]))
+        if nearest not in seen:
+            raise ConfigError(
+                "person.time", f"expected a time at which somebody is there, got {time:g} s",
+                "Choose another",
+            )  # fmt: skip
+        return nearest
+
+    def _under(self, point: tuple[float, float], at: dict[int, Person], time: float) -> int:
+        """Who is at a point, or within a tenth of their size of it."""
+        x, y = point
+        near = {
+            n: float(np.linalg.norm(each.centre - point))
+            for n, each in at.items()
+            if each.box[0] - 0.1 * each.size <= x <= each.box[2] + 0.1 * each.size
+            and each.box[1] - 0.1 * each.size <= y <= each.box[3] + 0.1 * each.size
+        }
+        if not near:
+            places = "; ".join(f"{c[0]:.0f},{c[1]:.0f}" for c in (p.centre for p in at.values()))
+            raise ConfigError(
+                "person", f"expected a point on somebody at {time:.2f} s, got {x:g},{y:g}, where "
+                f"nobody is; people are at {places}", "Choose one of these",
+            )  # fmt: skip
+        return min(near, key=lambda n: near[n])
+
+
+_last: tuple[object, Crowd] | None = None
+
+
+def look_around(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
+    """Search a few pictures of a clip: its first, one from its middle, and that at `person.time`.
+
+    The last clip's people are remembered: a run for each of them searches once.
+
+    Raises
+    ------
+    ModelError
+        When BlazePose, which finds them, cannot be had.
+    """
+    global _last
+    status = source.path.stat()
+    asked = (
+        source.path, status.st_size, status.st_mtime_ns, source.start, source.stop, settings.time
+    )  # fmt: skip
+    if _last is None or _last[0] != asked:
+        _last = None  # its memory first
+        _last = asked, _searched(source, first, settings)
+    return _last[1]
+
+
+def _searched(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
+    pictures = [first]
+    end = min(source.stop or source.info.duration, source.info.duration)
+    at = settings.time if settings.time is not None else (first.time + end) / 2
+    if at > first.time + _FIRST:
+        other = source.near(at, exact=settings.time is not None)
+        if other is not None and other.time > first.time + _FIRST:
+            pictures.append(other)
+    people: list[Candidate] = []
+    for number, frame in enumerate(pictures):
+        for person in find_people(frame.rgb()):
+            clothes = clothes_of(frame, person.body)
+            known = [each for each in people if _is(each, number, person, clothes)]
+            if known:
+                one = min(known, key=lambda each: difference(each.clothes, clothes))
+            else:
+                people.append(one := Candidate())
+            one.sightings[number] = person, clothes
+    return Crowd(pictures, sorted(people, key=lambda each: -_weight(each, people, pictures)))
+
+
+def _is(known: Candidate, number: int, person: Person, clothes: Clothes) -> bool:
+    """Whether somebody may be one who is known, and is not seen in this picture yet."""
+    if number in known.sightings or not 0.5 < person.size / known.person.size < 2:
+        return False
+    return difference(known.clothes, clothes) < _SAME_CLOTHES
+
+
+def _weight(one: Candidate, people: list[Candidate], pictures: list[Frame]) -> float:
+    largest = max(each.person.size for each in people)
+    half = np.array((pictures[0].width, pictures[0].height)) / 2
+    middle = 1 - np.linalg.norm(one.person.centre - half) / np.linalg.norm(half)
+    seen = len(one.sightings) / len(pictures)
+    return seen * one.person.size / largest * max(0.0, float(middle))
+
+
+def _counted(people: int) -> str:
+    return "1 person was" if people == 1 else f"{people} people were"
