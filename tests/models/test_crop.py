@@ -58,7 +58,7 @@ def test_what_is_rounded_elsewhere_seldom_moves_the_crop(width, height, share, s
         assert all(float(value).is_integer() for value in vars(region).values())
     other = next_region(points + 1e-4 * rounding, score, width, height, SETTINGS)
     moved = np.abs(np.subtract(list(vars(region).values()), list(vars(other).values())))
-    assert (moved <= 1).all() or whole_image(width, height) in (region, other)
+    assert (moved <= 2).all() or whole_image(width, height) in (region, other)
 
 
 @given(sizes, sizes, shares)
