@@ -236,7 +236,7 @@ def arguments(model: str, video: Path, folder: Path, *more: str) -> list[str]:
 
 
 def say(text: str, value: float, asked: str = "") -> Found:
-    print(f"{text:<66}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
+    print(f"{text:<84}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
     return {text: value}
 
 
@@ -276,38 +276,43 @@ def beside_naive(clip: str, video: Path, rounds: int) -> Found:
     return found
 
 
-def side_by_side(folder: Path, model: str, count: int, frames: int) -> Found:
-    """Clips/s of two workers over one: with the start of all processes, and once all are at work.
-
-    One worker has all processors, and then only one of them, as each of the two has.
-    """
-    clips = folder / f"many-{model}"
-    clips.mkdir()
-    clip = make_clip(folder, "720p", frames)
-    for number in range(count):  # the same but for a number, so that none is skipped
+def numbered(folder: Path, clip: Path, count: int) -> Path:
+    """A folder of copies that differ by a number, so that a sweep skips none."""
+    folder.mkdir()
+    for number in range(count):
         subprocess.run(
             [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(clip), "-c", "copy",
-             "-metadata", f"title={number}", str(clips / f"{number}.mp4")], check=True,
+             "-metadata", f"title={number}", str(folder / f"{number}.mp4")], check=True,
         )  # fmt: skip
+    return folder
+
+
+def sweep(
+    clips: Path, model: str, folder: Path, jobs: int, alone_on: int | None = None
+) -> tuple[float, float]:
+    """Clips/s of a sweep: with the start of all processes, and between its first and last ends."""
+    more = ("overlay=none", f"launcher.jobs={jobs}")
+    seconds = run_process(*arguments(model, clips, folder, *more), alone_on=alone_on)["wall"]
+    with sqlite3.connect(folder / "runs" / "mlflow.db") as store:
+        ends = [end / 1000 for (end,) in store.execute("SELECT end_time FROM runs ORDER BY 1")]
+    span = statistics.mean(ends[-jobs:]) - statistics.mean(ends[:jobs])
+    return len(ends) / seconds, (len(ends) - jobs) / span
+
+
+def side_by_side(folder: Path, model: str, count: int, frames: int) -> Found:
+    """Clips/s of two workers over one that has both processors, and over one that has one."""
+    clips = numbered(folder / f"many-{model}", make_clip(folder, "720p", frames), count)
     ways = {"two": (2, None), "one": (1, None), "one on one processor": (1, 0)}
-    whole, steady = {}, {}
-    for way, (jobs, alone_on) in ways.items():
-        runs = folder / f"runs-{model}-{way}"
-        command = [
-            "-m", "posexp", f"model={model}", f"video={clips}", "overlay=none",
-            f"launcher.jobs={jobs}", f"tracking.folder={runs}",
-        ]  # fmt: skip
-        whole[way] = count / run_process(*command, alone_on=alone_on)["wall"]
-        with sqlite3.connect(runs / "mlflow.db") as store:
-            ends = [end / 1000 for (end,) in store.execute("SELECT end_time FROM runs ORDER BY 1")]
-        span = statistics.mean(ends[-jobs:]) - statistics.mean(ends[:jobs])
-        steady[way] = (count - jobs) / span
+    rates = {
+        way: sweep(clips, model, folder / f"{model}-{way}", jobs, alone_on)
+        for way, (jobs, alone_on) in ways.items()
+    }
     found = {}
-    for rates, when in ((whole, "with the start"), (steady, "at work")):
+    for place, when in enumerate(("with the start", "at work")):
         for way in ("one", "one on one processor"):
             text = f"{count} clips of {frames} frames, {model}, {when}: two workers / {way}"
-            asked = ">= 1.8" if rates is steady else ""
-            found |= say(text, rates["two"] / rates[way], asked)
+            ratio = rates["two"][place] / rates[way][place]
+            found |= say(text, ratio, ">= 1.8" if when == "at work" else "")
     return found
 
 
