@@ -26,14 +26,14 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from posexp.models.native import processors
+from posexp.models.native import messages_off, processors
 from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 INT8 = SHARED / "models" / "movenet_singlepose_lightning_int8_v4.tflite"
 CLIPS = {
     "720p": (720, "libx264", 200), "1080p": (1080, "libx264", 150),
-    "4k": (2160, "libx264", 75), "4k-hevc": (2160, "libx265", 75),
+    "4k": (2160, "libx264", 150), "4k-hevc": (2160, "libx265", 150),
 }  # fmt: skip
 MODELS: dict[str, tuple[str, dict[str, str]]] = {
     "thunder": ("thunder", {}), "lightning": ("lightning", {}),
@@ -228,31 +228,28 @@ def ours(video: Path) -> None:
             print(f"#{key} {time.perf_counter() - started}")
 
 
-def first_keypoint(model: str) -> None:
-    """From nothing to the first pose; prints whether TensorFlow came in."""
-    from posexp.models import registry
-    from posexp.video.source import VideoSource
-
+def arguments(model: str, video: Path, folder: Path, *more: str) -> list[str]:
+    """A whole run as a person starts it."""
     variant, options = MODELS[model]
-    frames = VideoSource(embedded_clip()).frames()
-    next(registry.load(registry.options_for(variant, **options)).estimate(frames))
-    print(f"#tensorflow {int('tensorflow' in sys.modules)}")
+    chosen = [f"model={variant}", *(f"model.{key}={value}" for key, value in options.items())]
+    return ["-m", "posexp", *chosen, f"video={video}", f"tracking.folder={folder / 'runs'}", *more]
 
 
 def say(text: str, value: float, asked: str = "") -> Found:
-    print(f"{text:<66}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
+    print(f"{text:<84}{value:9.2f}" + (f"   asked: {asked}" if asked else ""), flush=True)
     return {text: value}
 
 
-def starts(models: list[str], rounds: int) -> Found:
-    """Seconds to the first keypoint."""
+def starts(folder: Path, models: list[str], rounds: int) -> Found:
+    """Seconds from the command to the first keypoint, the store made."""
+    from startup import whole
+
     found = {}
     for model in models:
-        done = [run_process(__file__, "--first", model) for _ in range(rounds)]
-        if any(each["tensorflow"] for each in done):
-            raise SystemExit(f"{model}: TensorFlow was imported")
-        wall = statistics.median(each["wall"] for each in done)
-        found |= say(f"start to first keypoint, {model}, s", wall, "<= 2")
+        command = arguments(model, embedded_clip(), folder, "video.stop=0.2")
+        done = [whole(command, folder)["first keypoint"] for _ in range(rounds + 1)]
+        text = f"from the command to the first keypoint, {model}, s"
+        found |= say(text, statistics.median(done[1:]), "<= 2")
     return found
 
 
@@ -260,11 +257,7 @@ def whole_runs(folder: Path, clip: str, video: Path, models: list[str]) -> Found
     """Peak memory and seconds of runs as a person starts them, with overlay and MLflow."""
     found = {}
     for model in models:
-        variant, options = MODELS[model]
-        chosen = [f"model={variant}", *(f"model.{key}={value}" for key, value in options.items())]
-        done = run_process(
-            "-m", "posexp", *chosen, f"video={video}", f"tracking.folder={folder / 'runs'}"
-        )
+        done = run_process(*arguments(model, video, folder))
         found |= say(f"{clip}, {model}: whole run, peak MB", done["peak"], "<= 600")
         found |= say("    s", done["wall"])
     return found
@@ -283,38 +276,43 @@ def beside_naive(clip: str, video: Path, rounds: int) -> Found:
     return found
 
 
-def side_by_side(folder: Path, model: str, count: int, frames: int) -> Found:
-    """Clips/s of two workers over one: with the start of all processes, and once all are at work.
-
-    One worker has all processors, and then only one of them, as each of the two has.
-    """
-    clips = folder / f"many-{model}"
-    clips.mkdir()
-    clip = make_clip(folder, "720p", frames)
-    for number in range(count):  # the same but for a number, so that none is skipped
+def numbered(folder: Path, clip: Path, count: int) -> Path:
+    """A folder of copies that differ by a number, so that a sweep skips none."""
+    folder.mkdir()
+    for number in range(count):
         subprocess.run(
             [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(clip), "-c", "copy",
-             "-metadata", f"title={number}", str(clips / f"{number}.mp4")], check=True,
+             "-metadata", f"title={number}", str(folder / f"{number}.mp4")], check=True,
         )  # fmt: skip
+    return folder
+
+
+def sweep(
+    clips: Path, model: str, folder: Path, jobs: int, alone_on: int | None = None
+) -> tuple[float, float]:
+    """Clips/s of a sweep: with the start of all processes, and between its first and last ends."""
+    more = ("overlay=none", f"launcher.jobs={jobs}")
+    seconds = run_process(*arguments(model, clips, folder, *more), alone_on=alone_on)["wall"]
+    with sqlite3.connect(folder / "runs" / "mlflow.db") as store:
+        ends = [end / 1000 for (end,) in store.execute("SELECT end_time FROM runs ORDER BY 1")]
+    span = statistics.mean(ends[-jobs:]) - statistics.mean(ends[:jobs])
+    return len(ends) / seconds, (len(ends) - jobs) / span
+
+
+def side_by_side(folder: Path, model: str, count: int, frames: int) -> Found:
+    """Clips/s of two workers over one that has both processors, and over one that has one."""
+    clips = numbered(folder / f"many-{model}", make_clip(folder, "720p", frames), count)
     ways = {"two": (2, None), "one": (1, None), "one on one processor": (1, 0)}
-    whole, steady = {}, {}
-    for way, (jobs, alone_on) in ways.items():
-        runs = folder / f"runs-{model}-{way}"
-        command = [
-            "-m", "posexp", f"model={model}", f"video={clips}", "overlay=none",
-            f"launcher.jobs={jobs}", f"tracking.folder={runs}",
-        ]  # fmt: skip
-        whole[way] = count / run_process(*command, alone_on=alone_on)["wall"]
-        with sqlite3.connect(runs / "mlflow.db") as store:
-            ends = [end / 1000 for (end,) in store.execute("SELECT end_time FROM runs ORDER BY 1")]
-        span = statistics.mean(ends[-jobs:]) - statistics.mean(ends[:jobs])
-        steady[way] = (count - jobs) / span
+    rates = {
+        way: sweep(clips, model, folder / f"{model}-{way}", jobs, alone_on)
+        for way, (jobs, alone_on) in ways.items()
+    }
     found = {}
-    for rates, when in ((whole, "with the start"), (steady, "at work")):
+    for place, when in enumerate(("with the start", "at work")):
         for way in ("one", "one on one processor"):
             text = f"{count} clips of {frames} frames, {model}, {when}: two workers / {way}"
-            asked = ">= 1.8" if rates is steady else ""
-            found |= say(text, rates["two"] / rates[way], asked)
+            ratio = rates["two"][place] / rates[way][place]
+            found |= say(text, ratio, ">= 1.8" if when == "at work" else "")
     return found
 
 
@@ -376,10 +374,11 @@ def main() -> None:
         largest = "4k" if "4k" in clips else clips[-1]
         video = make_clip(folder, largest)
         # Processes first: the peak that the system reports counts this one's size at their start.
-        found = starts(models, rounds)
+        found = starts(folder, models, rounds)
         found |= whole_runs(folder, largest, video, models)
         if "lightning" in models and SHARED.is_dir():
-            found |= beside_naive(largest, video, 1)
+            short = make_clip(folder, largest, CLIPS[largest][2] // 2)  # for the notebook's memory
+            found |= beside_naive(largest, short, rounds)
         for model in ("mlkit",) if quick else ("thunder", "mlkit"):
             found |= side_by_side(folder, model, *((4, 50) if quick else (8, 250)))
         table = by_stage(folder, clips, models, rounds)
@@ -393,7 +392,6 @@ if __name__ == "__main__":
         naive(Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--ours"]:
         ours(Path(sys.argv[2]))
-    elif sys.argv[1:2] == ["--first"]:
-        first_keypoint(sys.argv[2])
     else:
-        main()
+        with messages_off():
+            main()
