@@ -95,6 +95,9 @@ def main() -> int:
         said = [str(error.subject), error.problem, error.remedy]
         (Path(folder) / SAID).write_text(json.dumps(said), "utf-8")
         return 1
+    except OSError as error:
+        print(f"{type(error).__name__}: {error}")  # stderr is full of TensorFlow's own lines
+        return 1
     return 0
 
 

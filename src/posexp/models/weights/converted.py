@@ -119,7 +119,8 @@ def _convert(folder: Path, file: ModelFile) -> About:
         if (part / SAID).is_file():
             raise ModelError(*json.loads((part / SAID).read_text("utf-8")))
         if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+            said = (done.stdout or done.stderr).strip().splitlines()[-1:]
+            said = said or [f"status {done.returncode}"]
             raise NotConverted(f"{folder.parent}: the conversion failed ({said[0][:200]})")
         about = About(**json.loads((part / ABOUT).read_text("utf-8")))
     return about
