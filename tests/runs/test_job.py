@@ -432,6 +432,30 @@ def test_what_is_interrupted_before_the_store_answers_is_closed_as_killed(settin
     assert not list(Archive(settings).outbox.base.iterdir())
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "after"])
+def test_ctrl_c_while_the_thread_begins_leaves_one_run_that_was_killed(
+    settings, store, monkeypatch, begun
+):
+    """It may come before the thread has begun, or after, while that is waited for."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name != "posexp-beside":
+            start(thread)
+            return
+        if begun:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    task, source = task_of(Path.cwd(), sweep=None)
+    with pytest.raises(KeyboardInterrupt):
+        perform(task, StandIn(), source, Archive(task.config.tracking))
+    assert [run.status for run in store.search({})] == ["KILLED"]
+    assert not list(Archive(settings).outbox.base.iterdir())
+    assert "posexp-beside" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_what_is_logged_late_leaves_what_was_done_meanwhile(settings, store):
     """Killed, done by another process, and only then closed by a third."""
     task, source = task_of(Path.cwd())

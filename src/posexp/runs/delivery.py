@@ -8,9 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable, writing_failed
 from posexp.spans import beside, span
@@ -23,8 +22,6 @@ from posexp.store.run import Run
 
 if TYPE_CHECKING:
     from posexp.store.mlflow import Store
-
-Value = TypeVar("Value")
 
 log = logging.getLogger("posexp")
 
@@ -73,7 +70,8 @@ class Delivery:
         self._archive, self._again = archive, again
         self._store: Store | None = None
         self._problem: TrackingError | None = None
-        self._creating: Future[str | None] | None = None
+        self._creating: _Beside | None = None
+        self._created = record
         self._began = time.monotonic()
         record.uri = archive.address.uri
         make_folder(archive.folder)
@@ -101,9 +99,11 @@ class Delivery:
         MLflow takes seconds to load: a thread does that beside the first frames. Only the job of a
         sweep waits for it, since another process may have finished it meanwhile.
         """
-        mine = copy.deepcopy(self.record)  # the other one changes meanwhile
-        self._creating = in_thread(beside("MLflow and the run in it", lambda: self._create(mine)))
-        if mine.job is not None:
+        self._created = copy.deepcopy(self.record)  # ours changes meanwhile
+        # Known before it begins: Ctrl-C, which may come in between, must find it.
+        self._creating = _Beside(beside("MLflow and the run in it", self._create))
+        self._creating.start()
+        if self.record.job is not None:
             self.notice(wait=True)
 
     def notice(self, wait: bool = False) -> None:
@@ -114,13 +114,15 @@ class Delivery:
         BaseException
             When there will be no run (`refusal`), and for what nobody expected.
         """
-        if self._creating is None or not (wait or self._creating.done()):
+        creating = self._creating
+        if creating is None or (creating.is_alive() and not wait):
             return
-        with span("wait for MLflow"):
-            error = self._creating.exception()
-        creating, self._creating = self._creating, None
+        if creating.is_alive():
+            with span("wait for MLflow"):
+                creating.join()
+        self._creating, error = None, creating.error
         if error is None:
-            self.record.run_id = creating.result()
+            self.record.run_id = self._created.run_id
             with contextlib.suppress(OSError):  # the run is found by its key, too
                 self.record.save(self.path)
         elif isinstance(error, TrackingError) and not isinstance(error, Refused) and (
@@ -207,8 +209,9 @@ class Delivery:
         """Leave the folder, if it is still there, for others to find."""
         self._folder.release()
 
-    def _create(self, record: RunRecord) -> str | None:
-        """Open the store and create the run; its id."""
+    def _create(self) -> None:
+        """Open the store and create the run; `_created` gets its id."""
+        record = self._created
         # Before MLflow: what both need is then not loaded by two threads from two ends.
         from posexp.runs import results  # noqa: F401
 
@@ -219,7 +222,6 @@ class Delivery:
                 if self._store.search(same, 1, "status = 'FINISHED'"):
                     raise Elsewhere
         self._store.start(record)
-        return record.run_id
 
     def _logged(self) -> Run:
         if self._problem is None:
@@ -227,22 +229,24 @@ class Delivery:
             self.notice(wait=True)
         if self._problem is not None:
             raise self._problem
-        assert self._store is not None
+        if self._store is None:  # interrupted before the thread began
+            self._store = self._archive.open()
         return self._store.log(self._folder, self.record)
 
 
-def in_thread(work: Callable[[], Value]) -> Future[Value]:
-    """Have something done in a thread, for which the end of the process does not wait."""
-    done: Future[Value] = Future()
+class _Beside(threading.Thread):
+    """Work in a thread for which the end of the process does not wait, and how it failed."""
 
-    def do() -> None:
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(name="posexp-beside", daemon=True)
+        self._work = work
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
         try:
-            done.set_result(work())
+            self._work()
         except BaseException as error:  # it is raised where it is awaited
-            done.set_exception(error)
-
-    threading.Thread(target=do, name="posexp-beside", daemon=True).start()
-    return done
+            self.error = error
 
 
 def _status(error: BaseException | None) -> str:
