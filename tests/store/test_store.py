@@ -203,3 +203,11 @@ def test_a_lock_that_another_holds_is_named(tmp_path, monkeypatch):
         pytest.raises(TrackingError, match="another process has held this lock"),
     ):
         Archive(TrackingSettings(folder=str(tmp_path))).open()
+
+
+def test_what_a_process_left_that_died_while_it_made_the_store_goes(tmp_path):
+    """Half a database, and SQLite's journal of it."""
+    for name in (".0123.part", ".0123.part-journal"):
+        (tmp_path / name).write_text("half")
+    Archive(TrackingSettings(folder=str(tmp_path))).open()
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", ".store.lock"}

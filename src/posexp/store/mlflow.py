@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from posexp.errors import Refused, TrackingError
-from posexp.files import whole
+from posexp.files import PART, whole
 from posexp.store import tags as names
 from posexp.store.address import is_server, no_answer, sqlite
 from posexp.store.finder import Finder
@@ -225,6 +225,8 @@ def create(folder: Path) -> None:
     with locked(folder / ".store.lock"):
         if path.exists():
             return
+        for part in folder.glob(f".*{PART}*"):  # with its journal, of one who died making it
+            part.unlink(missing_ok=True)
         try:
             # Whole or not at all: half a database is refused ever after.
             with whole(path) as part, (store := Store(sqlite(part), folder)).answering():
