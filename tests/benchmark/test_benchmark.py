@@ -16,6 +16,7 @@ from posexp.benchmark.__main__ import main
 from posexp.benchmark.catalogue import EMBEDDED, VIEWS, catalogue, select
 from posexp.benchmark.measure import Results, _one
 from posexp.benchmark.rendering import film
+from posexp.benchmark.rendering.scene import truth
 from posexp.benchmark.report import COLUMNS, over_clips, summary, write_report
 from posexp.errors import ConfigError
 from posexp.models.registry import variants
@@ -33,15 +34,39 @@ def test_the_catalogue_has_every_factor_in_two_views_and_unique_names():
     assert factors == {
         "demo", "view", "distance", "height", "frame rate", "resolution", "light", "contrast",
         "chair", "occlusion", "speed", "body", "arms", "second person", "motion blur", "noise",
-        "compression",
+        "compression", "several people",
     }  # fmt: skip
     for clip in clips:
-        if clip.factor not in ("view", "demo") and clip.camera == "phone":
+        single = ("view", "demo", "several people")
+        if clip.factor not in single and clip.camera == "phone":
             other = {"side": "oblique", "oblique": "side"}[clip.view]
             assert clip.name.replace(clip.view, other) in names
     for camera in ("phone", "drone"):
         found = {c.view for c in clips if c.factor == "view" and c.camera == camera}
         assert found == set(VIEWS)
+
+
+def test_there_are_clips_with_two_and_three_people_and_distances_up_to_25_m():
+    clips = catalogue()
+    several = [clip for clip in clips if clip.factor == "several people"]
+    assert {len(clip.scene.bystanders) for clip in several} == {1, 2}
+    assert {clip.level for clip in several if clip.camera == "drone"} >= {
+        "crosses in front", "crosses behind", "assistant beside the chair",
+    }  # fmt: skip
+    distances = {clip.level for clip in clips if clip.factor == "distance"}
+    assert distances == {"6 m", "9 m", "12 m", "18 m", "25 m"}
+    for clip in several:  # whom person=auto takes is there throughout
+        times = np.arange(0, 4, 0.25)
+        image = truth(clip.scene, times, np.ones((16, 33), bool), "").image
+        assert ((image > 0) & (image < (clip.scene.camera.width, clip.scene.camera.height))).all()
+
+
+def test_clips_that_were_drawn_before_there_were_several_people_are_not_drawn_again():
+    # The fingerprint that stands beside the clips of the package.
+    for name in EMBEDDED:
+        known = json.loads(embedded_clip().with_name(f"{name}.scene.json").read_text())
+        assert rendering.is_drawn(embedded_clip().parent, select(catalogue(), [name])[0], 0), name
+        assert "others" not in known["scene"]
 
 
 def test_a_seed_changes_every_clip_but_not_the_catalogue():
@@ -64,7 +89,7 @@ def test_the_catalogue_needs_no_renderer():
 
 def test_the_embedded_set_is_small():
     files = [f for name in EMBEDDED for f in embedded_clip().parent.glob(f"{name}.*")]
-    assert len(files) == 3 * len(EMBEDDED)
+    assert len(files) == 5 * len(EMBEDDED) + 1  # one has somebody else in it
     assert sum(file.stat().st_size for file in files) <= 3_000_000
     assert {f for f in embedded_clip().parent.iterdir() if f.suffix != ".py"} == set(files)
 
@@ -95,7 +120,12 @@ def test_rendering_writes_clip_truth_and_scene_and_keeps_them(tiny, tmp_path, mo
     paths = rendering.render(tmp_path, progress=False)
     assert [p.name for p in paths] == ["plain.mp4", "noisy.mp4"]
     assert len(drawn) == 1  # both from the same pictures
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 10
+    events = pd.read_csv(tmp_path / "noisy.events.csv")
+    assert events["rise_start"].tolist() == [pytest.approx(0.769 / 4, abs=1e-3)]
+    angles = pd.read_csv(tmp_path / "noisy.angles.csv")
+    assert angles["time"].to_numpy() == pytest.approx(np.arange(5) / 5)
+    assert angles["left_knee_flexion"].between(10, 110).all()
     plain, noisy = (PoseSequence.read(p.with_name(f"{p.stem}.truth.parquet")) for p in paths)
     assert len(plain) == 10 and len(noisy) == 5
     assert (noisy.width, noisy.height) == (108, 60)
@@ -131,6 +161,18 @@ def test_pictures_and_joints_are_the_same_every_time(tiny, tmp_path, monkeypatch
     for name in ("noisy.truth.parquet", "noisy.scene.json"):
         one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))
         assert one == two, name
+
+
+def test_what_lies_beside_a_clip_is_made_without_drawing_and_anew_with_it(tiny, tmp_path):
+    rendering.render(tmp_path, ["plain"], progress=False)
+    (tmp_path / "plain.events.csv").unlink()
+    (tmp_path / "plain.angles.csv").write_text("kept")
+    rendering.render(tmp_path, ["plain"], progress=False)
+    assert (tmp_path / "plain.events.csv").is_file()
+    assert (tmp_path / "plain.angles.csv").read_text() == "kept"
+    (tmp_path / "plain.scene.json").unlink()
+    rendering.render(tmp_path, ["plain"], progress=False)
+    assert (tmp_path / "plain.angles.csv").read_text() != "kept"
 
 
 def test_names_are_checked():

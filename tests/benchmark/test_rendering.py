@@ -9,9 +9,18 @@ import pytest
 import posexp
 from posexp.benchmark.catalogue import EMBEDDED, catalogue, select
 from posexp.benchmark.rendering.drawing import draw, visible_joints
+from posexp.benchmark.rendering.events import ANGLES, EVENTS, true_angles, true_events
 from posexp.benchmark.rendering.figure import Body, Movement, joints_at, minimum_jerk, walking_at
-from posexp.benchmark.rendering.film import develop, draw_frames, frame_times
-from posexp.benchmark.rendering.scene import Camera, Film, Scene, joint_places, truth
+from posexp.benchmark.rendering.film import develop, draw_frames, frame_times, write_beside
+from posexp.benchmark.rendering.scene import (
+    Camera,
+    Film,
+    Other,
+    Scene,
+    joint_places,
+    truth,
+    truth_of_others,
+)
 from posexp.benchmark.rendering.shapes import LOOKS, chair, person, together
 from posexp.errors import ConfigError, PosexpError
 from posexp.pose.sequence import PoseSequence
@@ -132,6 +141,65 @@ def test_somebody_who_walks_past_is_drawn_and_hides_nothing_in_front():
     difference = np.abs(draw(scene, 1.0) - draw(small(), 1.0)).sum(axis=2)
     assert 0.005 < (difference > 0.1).mean() < 0.3
     assert np.array_equal(visible_joints(scene, TIMES[:1]), visible_joints(small(), TIMES[:1]))
+
+
+def test_somebody_in_front_hides_joints_and_everybody_has_a_truth():
+    # From the front, a metre nearer to the camera, on the way across.
+    crossing = Other(-1.15, 0.8, 90.0, 1.15)
+    scene = small(0.0, others=(crossing, Other(0.9, 0.0, -90.0)))
+    hidden, alone = (visible_joints(each, np.array([1.0])) for each in (scene, small(0.0)))
+    assert hidden.sum() < alone.sum() - 5
+    walking, standing = truth_of_others(scene, np.array([0.0, 1.0]), "clip")
+    hips = walking.select(["left_hip", "right_hip"]).image.mean(axis=1)
+    assert hips[1, 0] == pytest.approx(80, abs=1) and hips[0, 0] < 60
+    assert np.abs(np.diff(standing.image, axis=0)).max() < 2
+    # The picture shows them there.
+    changed = np.abs(draw(scene, 1.0) - draw(small(0.0), 1.0)).sum(axis=2) > 0.1
+    for other in (walking, standing):
+        x, y = other.joint("left_shoulder")[1].astype(int)
+        assert changed[y - 1 : y + 2, x - 1 : x + 2].any()
+
+
+def test_who_is_behind_the_camera_has_no_place_in_the_picture():
+    behind = small(0.0, others=(Other(0.0, 9.0, 0.0),))
+    assert np.isnan(truth_of_others(behind, np.array([0.0]), "")[0].image).all()
+
+
+@pytest.mark.parametrize("speed", [0.6, 1.0, 1.8])
+def test_events_are_those_of_the_motion(speed):
+    movement = Movement(speed=speed)
+    events = true_events(movement, 3)
+    assert events["repetition"].tolist() == [1, 2, 3]
+    assert np.diff(events["rise_start"]) == pytest.approx(movement.cycle, abs=2e-4)
+    first = events.iloc[0]
+    height = {name: joints_at(first[name], movement)["mid_hip"][1] for name in EVENTS}
+    assert height["rise_start"] == pytest.approx(height["seated"], abs=1e-4) == pytest.approx(0.515)
+    assert height["standing"] == pytest.approx(height["sit_start"], abs=1e-4)
+    assert list(first[list(EVENTS)]) == sorted(first[list(EVENTS)])
+    # The minimum-jerk way reaches a tenth of its top speed at 0.0865 of its length.
+    rise = first["standing"] - first["rise_start"]
+    assert first["rise_start_tenth"] - first["rise_start"] == pytest.approx(0.0865 * rise, abs=2e-3)
+    assert first["standing"] - first["standing_tenth"] == pytest.approx(0.0865 * rise, abs=2e-3)
+
+
+def test_angles_are_of_space_and_do_not_depend_on_the_camera():
+    side, front = (true_angles(small(view), np.array([0.0, 1.0, 2.0])) for view in (90.0, 0.0))
+    assert side.equals(front) and list(side) == ["time", *ANGLES]
+    sitting, leaning, upright = (row for _, row in side.iterrows())
+    assert sitting["left_knee_flexion"] > 90 > 30 > upright["left_knee_flexion"]
+    assert leaning["trunk_lean"] > 35 and abs(upright["trunk_lean"]) < 5
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_what_lies_beside_the_embedded_clips_is_what_the_catalogue_says(name, tmp_path):
+    clip = select(catalogue(), [name])[0]
+    for made in write_beside(tmp_path, name, clip.scene, clip.film, clip.repetitions):
+        kept = embedded_clip().with_name(made.name)
+        if made.suffix == ".csv":
+            assert kept.read_text() == made.read_text()
+        else:
+            stored, drawn = map(PoseSequence.read, (kept, made))
+            assert np.abs(stored.image - drawn.image).max() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posexp.benchmark.rendering.figure import Body, Movement
-from posexp.benchmark.rendering.scene import Camera, Film, Scene
+from posexp.benchmark.rendering.scene import TARGET, Camera, Film, Other, Scene
 from posexp.errors import ConfigError
 
 VIEWS = {"side": 90.0, "oblique": 45.0, "front": 0.0}
@@ -18,6 +18,8 @@ VIEWS = {"side": 90.0, "oblique": 45.0, "front": 0.0}
 _PHONE = (854, 480)
 _DRONE = (1920, 1080)
 _PHONE_LENS, _DRONE_LENS = 26 / 36, 24 / 36  # focal length over width of a 36 mm film
+_WALKS = 1.15  # m/s
+_BRIEF = Film(fps=12.5)  # half of the frames are enough where only the distance is asked about
 
 EMBEDDED = ("sit_to_stand", "phone_side", "phone_front", "drone_oblique", "phone_oblique_passer_by")
 """Clips that come with the package."""
@@ -80,7 +82,92 @@ def catalogue(seed: int = 0) -> tuple[Rendered, ...]:
         clips.append(Rendered(f"drone_{view}_far", "distance", "18 m", view, "drone", far))
     steep = replace(drone["oblique"], camera=_camera("oblique", 6.0, 9.0, _DRONE, _DRONE_LENS))
     clips.append(Rendered("drone_oblique_steep", "height", "9 m", "oblique", "drone", steep))
+    clips += _further(phone, drone)
+    clips += _several("phone", phone, {"side": _PHONE_PEOPLE[:2], "oblique": _PHONE_PEOPLE})
+    clips += _several("drone", drone, {"oblique": _DRONE_PEOPLE})
     return tuple(clips)
+
+
+_PHONE_PEOPLE = ("crosses_front", "assistant", "three", "enters", "leaves")
+_DRONE_PEOPLE = ("crosses_front", "crosses_behind", "assistant", "three")
+_LEVELS = {
+    "crosses_front": "crosses in front",
+    "crosses_behind": "crosses behind",
+    "assistant": "assistant beside the chair",
+    "three": "assistant, and one crosses in front",
+    "enters": "enters late",
+    "leaves": "leaves",
+}
+
+
+def _further(phone: dict[str, Scene], drone: dict[str, Scene]) -> list[Rendered]:
+    """Distances that the older clips leave out; the drone keeps its angle to the ground."""
+    clips = []
+    for view in ("side", "oblique"):
+        for distance in (12, 18, 25):
+            camera = _camera(view, distance, 1.3, _PHONE, _PHONE_LENS)
+            clips.append(_at_distance("phone", view, distance, replace(phone[view], camera=camera)))
+        for distance in (6, 12, 25):
+            high = round(distance * 5.0 / 9.0, 1)
+            camera = _camera(view, distance, high, _DRONE, _DRONE_LENS)
+            clips.append(_at_distance("drone", view, distance, replace(drone[view], camera=camera)))
+    return clips
+
+
+def _at_distance(camera: str, view: str, distance: int, scene: Scene) -> Rendered:
+    name, level = f"{camera}_{view}_distance_{distance}m", f"{distance} m"
+    return Rendered(name, "distance", level, view, camera, scene, _BRIEF)
+
+
+def _several(
+    camera: str, bases: dict[str, Scene], wanted: dict[str, tuple[str, ...]]
+) -> list[Rendered]:
+    """Clips with two and three people; the scene is about who sits.
+
+    That is also whom ``person=auto`` takes: seen throughout, in the middle, and others are there
+    for a while only, or stand aside.
+    """
+    return [
+        Rendered(
+            f"{camera}_{view}_{name}", "several people", _LEVELS[name], view, camera,
+            replace(bases[view], others=_others(camera, view, name)),
+        )
+        for view, names in wanted.items()
+        for name in names
+    ]  # fmt: skip
+
+
+def _others(camera: str, view: str, name: str) -> tuple[Other, ...]:
+    """Who else is there; see `_LEVELS`."""
+    # On the far side of the chair, turned to who sits; seen from the side, further in front.
+    beside = (-0.60, 0.35, 141.0) if view == "side" else (-0.85, -0.25, 90.0)
+    assistant = Other(*beside, body=Body(1.68), look="assistant")
+    nearer = 1.2 if camera == "phone" else 0.8  # from above, somebody further off hides nobody
+    front = _passing(view, -2.4, nearer, _WALKS)
+    return {
+        "crosses_front": (front,),
+        "crosses_behind": (_passing(view, -2.4, -0.9, _WALKS),),
+        "assistant": (assistant,),
+        "three": (assistant, front),
+        "enters": (replace(_passing(view, -5.2, 0.2, _WALKS), look="assistant"),),
+        "leaves": (replace(_passing(view, -0.6, -0.5, -_WALKS), look="assistant"),),
+    }[name]
+
+
+def _passing(view: str, across: float, nearer: float, speed: float) -> Other:
+    """Somebody who walks across the picture.
+
+    `across` m from the middle of the picture at 0 s, and `nearer` m nearer to the camera than who
+    sits; `speed` in m/s, negative for the other way.
+    """
+    azimuth = math.radians(VIEWS[view])
+    toward, aside = (math.sin(azimuth), math.cos(azimuth)), (math.cos(azimuth), -math.sin(azimuth))
+    x, z = (
+        round(middle + nearer * t + across * a, 4)
+        for middle, t, a in zip((TARGET[0], TARGET[2]), toward, aside, strict=True)
+    )
+    heading = VIEWS[view] + math.copysign(90.0, speed)
+    return Other(x, z, heading, abs(speed))
 
 
 def select(clips: Sequence[Rendered], names: Sequence[str] | None) -> list[Rendered]:

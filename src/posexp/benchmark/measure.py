@@ -13,15 +13,24 @@ import pandas as pd
 from tqdm import tqdm
 
 from posexp.benchmark.catalogue import Rendered
+from posexp.benchmark.who import person_metrics
 from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
 from posexp.models.model import Estimator
+from posexp.people.watched import on_person
+from posexp.pose.sequence import PoseSequence
 from posexp.pose.truth import read_truth
 from posexp.runs.extraction import Extraction
+from posexp.settings import PersonSettings
 from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
+
+ALSO_OFF = ("thunder", "mlkit_full")
+"""Variants that are also run with ``person=off``, on clips where that should matter."""
+
+_MATTERS = ("distance", "second person", "several people")
 
 
 @dataclass
@@ -31,9 +40,12 @@ class Results:
     Parameters
     ----------
     table : DataFrame
-        A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``fps`` (of
-        extraction, wall), ``cpu_ms`` (per frame), and the metrics of the evaluation; infinite
-        where too little was returned for a median or a percentile.
+        A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``person``
+        (``auto``), ``fps`` (of extraction, wall), ``cpu_ms`` (per frame), `person_metrics`, and
+        the metrics of the evaluation; infinite where too little was returned for a median or a
+        percentile.
+    off : DataFrame
+        The same with ``person`` ``off``, of some variants and clips.
     curves : dict
         Variant and clip to the PCK curve.
     weights : dict
@@ -43,6 +55,7 @@ class Results:
     """
 
     table: pd.DataFrame
+    off: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     weights: dict[str, tuple[str, str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -78,7 +91,7 @@ def measure(
     for name in variants:
         if name not in known:
             raise ConfigError("models", f"expected some of {', '.join(known)}, got {name!r}")
-    results, rows = Results(pd.DataFrame()), []
+    results, rows, off = Results(pd.DataFrame()), [], []
     for name in variants:
         try:
             estimator = _load(known[name], weights)
@@ -93,7 +106,9 @@ def measure(
             row, curve = _one(estimator, clip, video)
             rows.append({"variant": name, **row})
             results.curves[name, clip.name] = curve
-    results.table = pd.DataFrame(rows)
+            if name in ALSO_OFF and (clip.factor in _MATTERS or clip.camera == "drone"):
+                off.append({"variant": name, **_one(estimator, clip, video, "off")[0]})
+    results.table, results.off = pd.DataFrame(rows), pd.DataFrame(off)
     return results
 
 
@@ -108,16 +123,24 @@ def _load(options: Any, weights: Path | None) -> Estimator:
     return registry.load(options)
 
 
-def _one(estimator: Estimator, clip: Rendered, video: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+def _one(
+    estimator: Estimator, clip: Rendered, video: Path, person: str = "auto"
+) -> tuple[dict[str, Any], pd.DataFrame]:
     source = VideoSource(video, 0.0, None)
-    extraction = Extraction(source, estimator)
+    watched = on_person(estimator, source, PersonSettings(person))
+    extraction = Extraction(source, watched or estimator)
     wall, cpu = time.perf_counter(), time.process_time()
     extraction.run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     poses = extraction.poses()
     truth = read_truth(video.with_name(f"{video.stem}.truth.parquet"), poses.width, poses.height)
+    others = sorted(video.parent.glob(f"{video.stem}.other_*.parquet"))
+    people = [truth.poses, *map(PoseSequence.read, others)]
     evaluation = evaluate(poses, truth)
     about = {key: getattr(clip, key) for key in ("factor", "level", "view", "camera")}
     speed = {"fps": len(poses) / wall, "cpu_ms": 1000 * cpu / len(poses), "frames": len(poses)}
-    row = {"clip": clip.name, **about, **speed, **evaluation.metrics()}
+    row = {
+        "clip": clip.name, **about, "person": person, **speed,
+        **person_metrics(poses, people), **evaluation.metrics(),
+    }  # fmt: skip
     return row, evaluation.pck_curve()

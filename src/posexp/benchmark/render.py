@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from posexp.benchmark.catalogue import Rendered, catalogue, select
-from posexp.benchmark.rendering.film import draw_frames, frame_times, write_clip
+from posexp.benchmark.rendering.film import draw_frames, frame_times, write_beside, write_clip
 from posexp.models.native import processors
 
 VERSION = 1
@@ -27,8 +27,9 @@ def render(
     Parameters
     ----------
     folder : Path
-        Takes ``NAME.mp4``, ``NAME.truth.parquet`` and ``NAME.scene.json``. What is there already
-        and was drawn from the same parameters is kept.
+        Takes ``NAME.mp4``, ``NAME.truth.parquet`` and ``NAME.scene.json``, and what
+        `posexp.benchmark.rendering.film.write_beside` writes. What is there already and was drawn
+        from the same parameters is kept.
     names : sequence of str, optional
         Of clips of the catalogue; all by default.
     seed : int
@@ -62,9 +63,12 @@ def render(
                 pictures.append(picture)
                 bar.update()
             for clip in clips:
+                _forget(folder, clip)
                 write_clip(
                     folder, clip.name, pictures, clip.scene, clip.film, _about(clip, seed), seed
                 )
+    for clip in chosen:  # also of clips that an older version drew
+        write_beside(folder, clip.name, clip.scene, clip.film, clip.repetitions)
     return [folder / f"{clip.name}.mp4" for clip in chosen]
 
 
@@ -79,6 +83,13 @@ def is_drawn(folder: Path, clip: Rendered, seed: int) -> bool:
     return bool(known == _fingerprint(clip, seed)) and all(file.is_file() for file in files)
 
 
+def _forget(folder: Path, clip: Rendered) -> None:
+    """Remove what lies beside a clip that was drawn from other parameters."""
+    for pattern in ("events.csv", "angles.csv", "other_*.parquet"):
+        for path in folder.glob(f"{clip.name}.{pattern}"):
+            path.unlink()
+
+
 def _pictures(clip: Rendered) -> Any:
     """What clips must share to be made from the same pictures."""
     drawn = replace(clip.film, every=1, shrink=1, exposure=1.0, noise=0.0, crf=0)
@@ -86,7 +97,8 @@ def _pictures(clip: Rendered) -> Any:
 
 
 def _fingerprint(clip: Rendered, seed: int) -> str:
-    text = json.dumps([VERSION, seed, asdict(clip)], sort_keys=True)
+    about = {**asdict(clip), "scene": clip.scene.described()}
+    text = json.dumps([VERSION, seed, about], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

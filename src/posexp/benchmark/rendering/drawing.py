@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posexp.benchmark.rendering.figure import Body, Joints, walking_at
+from posexp.benchmark.rendering.figure import Joints
 from posexp.benchmark.rendering.scene import Scene, joint_places
 from posexp.benchmark.rendering.shapes import Shapes, chair, person, table, together
 from posexp.benchmark.rendering.tracer import Picture, first_hits, trace
@@ -22,7 +22,6 @@ _DEEP = {
     "left_hip": 0.15, "right_hip": 0.15, "left_shoulder": 0.11, "right_shoulder": 0.11,
     "left_knee": 0.10, "right_knee": 0.10,
 }  # fmt: skip
-_WALKER = Body(height=1.78)
 _QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
 
 
@@ -83,23 +82,11 @@ def visible_joints(scene: Scene, times: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def _people(scene: Scene, time: float) -> list[Shapes]:
-    people = [person(scene.joints(time), scene.body, scene.look)]
-    if scene.passer_by:
-        people.append(_passer_by(scene, time))
-    return people
-
-
-def _passer_by(scene: Scene, time: float) -> Shapes:
-    yaw, x, z = _walk(scene, time)
-    return person(walking_at(time, _WALKER), _WALKER, "passer_by").placed(yaw, x, z)
-
-
-def _walk(scene: Scene, time: float) -> tuple[float, float, float]:
-    """(yaw in rad, x, z in m) of the passer-by: along the wall behind the chair."""
-    way = 2.4 - 1.15 * time
-    if scene.place == "room_side":
-        return np.pi, -1.35, way
-    return -np.pi / 2, way, -1.22
+    others = [
+        person(each.figure(time), each.body, each.look).placed(*each.place(time))
+        for each in scene.bystanders
+    ]
+    return [person(scene.joints(time), scene.body, scene.look), *others]
 
 
 def _furniture(scene: Scene) -> Shapes:
@@ -129,11 +116,7 @@ def _reach(scene: Scene, time: float) -> NDArray[np.bool_]:
     camera = scene.camera
     mask = np.zeros((camera.height, camera.width), np.uint8)
     bodies = [_points(scene.joints(time))]
-    if scene.passer_by:
-        yaw, x, z = _walk(scene, time)
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
-        bodies.append(_points(walking_at(time, _WALKER)) @ turn.T + (x, 0.0, z))
+    bodies += [_points(each.joints(time)) for each in scene.bystanders]
     for body in bodies:
         hull = np.zeros_like(mask)
         points = np.concatenate([body, *_shadows(scene, body)])

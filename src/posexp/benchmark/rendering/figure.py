@@ -1,4 +1,4 @@
-"""The joints of figures: one that rises from a chair and sits down again, one that walks past.
+"""The joints of figures: one that rises from a chair and sits down again; who walks, who stands.
 
 Axes of a figure: x to its left, y up, z forward (the way it faces); metres, origin on the floor
 between the feet. Segment lengths follow Winter's proportions of body height (Biomechanics and
@@ -19,8 +19,8 @@ Joints = dict[str, Vector]
 
 _HEIGHT = 1.72  # m; the lengths below are of a person so tall
 _CYCLE = 4.0  # s
-_RISE = (0.45, 1.45)  # s of the cycle: from the first lean to upright
-_DESCENT = (2.25, 1.65)  # begin and length, s
+RISE = (0.45, 1.45)  # begin and length, s of the cycle: from the first lean to upright
+DESCENT = (2.25, 1.65)  # begin and length, s
 _SEAT = 0.44  # m
 _SHANK = _THIGH = 0.425
 _UPPER_ARM, _FOREARM = 0.29, 0.255
@@ -95,9 +95,18 @@ def joints_at(time: float, movement: Movement | None = None, body: Body | None =
     (rad, in the first element).
     """
     movement, body = movement or Movement(), body or Body()
-    up, lean = _phase(time * movement.speed)
+    up, lean = posture(time * movement.speed)
     # Sway does not quicken with the rise; each seed begins elsewhere in it.
-    sway_time = time + _GOLDEN_ANGLE * movement.seed
+    return _posed(up, lean, time + _GOLDEN_ANGLE * movement.seed, movement.arms, body)
+
+
+def standing_at(time: float, body: Body | None = None) -> Joints:
+    """Joint centres of somebody who stands and sways a little, as `joints_at`."""
+    return _posed(1.0, np.deg2rad(3.0), time, "sides", body or Body())
+
+
+def _posed(up: float, lean: float, sway_time: float, arms: str, body: Body) -> Joints:
+    """`joints_at`, from 0 (seated) to 1 (upright), with the trunk's lean in rad."""
     sway = 0.006 * np.sin(2 * np.pi * 0.31 * sway_time + 0.4)
     sway += 0.003 * np.sin(2 * np.pi * 0.83 * sway_time)
     forward = 0.005 * np.sin(2 * np.pi * 0.23 * sway_time + 1.1)
@@ -110,7 +119,7 @@ def joints_at(time: float, movement: Movement | None = None, body: Body | None =
     joints = {"mid_hip": hip, "mid_shoulder": shoulder}
     for side, sign in _SIDES.items():
         _add_leg(joints, side, sign, body)
-        if movement.arms == "crossed":
+        if arms == "crossed":
             wrist, pole = _crossed(joints, sign, lean, body)
         else:
             wrist, pole = _resting(joints, side, sign, up, sway_time, body)
@@ -144,16 +153,19 @@ def walking_at(time: float, body: Body | None = None) -> Joints:
     return joints
 
 
-def _phase(time: float) -> tuple[float, float]:
-    """(0 seated .. 1 upright, trunk lean in rad): momentum first, then extension."""
+def posture(time: float) -> tuple[float, float]:
+    """(0 seated .. 1 upright, trunk lean in rad) at `time` s of a movement of speed 1.
+
+    Momentum first, then extension.
+    """
     t = time % _CYCLE
-    if t < _DESCENT[0]:
-        share = (t - _RISE[0]) / _RISE[1]
+    if t < DESCENT[0]:
+        share = (t - RISE[0]) / RISE[1]
         up = minimum_jerk((share - 0.22) / 0.78)
         bend = minimum_jerk(share / 0.42) - minimum_jerk((share - 0.40) / 0.60)
         seated = 1.0 - minimum_jerk(share)
     else:
-        share = (t - _DESCENT[0]) / _DESCENT[1]
+        share = (t - DESCENT[0]) / DESCENT[1]
         up = 1.0 - minimum_jerk(share / 0.86)
         bend = minimum_jerk(share / 0.55) - minimum_jerk((share - 0.50) / 0.50)
         seated = minimum_jerk(share)

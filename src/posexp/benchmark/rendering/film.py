@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posexp.benchmark.rendering.drawing import draw, prepare, visible_joints
-from posexp.benchmark.rendering.scene import Film, Scene, truth
+from posexp.benchmark.rendering.events import true_angles, true_events
+from posexp.benchmark.rendering.scene import Camera, Film, Scene, truth, truth_of_others
 from posexp.errors import PosexpError
-from posexp.files import whole
+from posexp.files import save_table, whole
 from posexp.video.writer import VideoWriter
 
 _SUBFRAMES = 4  # of a blurred frame
@@ -118,26 +119,62 @@ def write_clip(
         What else the json says; its presence marks a clip that is complete.
     """
     kept = pictures[:: film.every]
-    rate = Fraction(film.fps).limit_denominator(1000) / film.every
+    rate = _rate(film)
     times = np.arange(len(kept)) / float(rate)
     path = folder / f"{name}.mp4"
     options = {"preset": "veryslow", "crf": str(film.crf), "g": str(round(rate))}
     with VideoWriter(path, float(rate), options) as writer:
         for index, picture in enumerate(kept):
             writer.write(develop(picture, film, (seed, index)), float(index / rate))
-    camera = scene.camera
-    n = film.shrink
-    small = replace(
-        camera, focal=camera.focal / n, width=camera.width // n, height=camera.height // n
-    )
-    joints = truth(replace(scene, camera=small), times, visible_joints(scene, times), path.name)
+    camera = _camera(scene, film)
+    seen = replace(scene, camera=camera)
+    joints = truth(seen, times, visible_joints(scene, times), path.name)
     joints.to_parquet(folder / f"{name}.truth.parquet")
     description = {
         **about,
-        "camera": {**asdict(small), "rotation": small.rotation.round(12).tolist()},
-        "scene": {key: value for key, value in asdict(scene).items() if key != "camera"},
+        "camera": {**asdict(camera), "rotation": camera.rotation.round(12).tolist()},
+        "scene": {key: value for key, value in scene.described().items() if key != "camera"},
         "film": asdict(film),
     }
     with whole(folder / f"{name}.scene.json") as part:
         part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def write_beside(
+    folder: Path, name: str, scene: Scene, film: Film, repetitions: int
+) -> tuple[Path, ...]:
+    """Write what else is known of a clip, which takes no pictures; what is there already is kept.
+
+    Returns
+    -------
+    tuple of Path
+        ``name.events.csv`` and ``name.angles.csv`` (`true_events`, `true_angles`), and
+        ``name.other_1.parquet`` and so on, the joints of everybody else (`truth_of_others`).
+    """
+    duration = repetitions * scene.movement.cycle
+    count = len(frame_times(film, duration)[:: film.every])
+    times = np.arange(count) / float(_rate(film))
+    events, angles = folder / f"{name}.events.csv", folder / f"{name}.angles.csv"
+    if not events.is_file():
+        save_table(true_events(scene.movement, repetitions), events)
+    if not angles.is_file():
+        save_table(true_angles(scene, times).round(3), angles)
+    others = [folder / f"{name}.other_{n + 1}.parquet" for n in range(len(scene.bystanders))]
+    if not all(path.is_file() for path in others):
+        seen = replace(scene, camera=_camera(scene, film))
+        for path, joints in zip(others, truth_of_others(seen, times, f"{name}.mp4"), strict=True):
+            joints.to_parquet(path)
+    return events, angles, *others
+
+
+def _rate(film: Film) -> Fraction:
+    return Fraction(film.fps).limit_denominator(1000) / film.every
+
+
+def _camera(scene: Scene, film: Film) -> Camera:
+    """As of the file's pictures."""
+    camera, n = scene.camera, film.shrink
+    return replace(
+        camera, focal=camera.focal / n, width=camera.width // n, height=camera.height // n
+    )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posexp.benchmark.rendering.figure import Body, Joints, Movement, joints_at
+from posexp.benchmark.rendering.figure import (
+    Body,
+    Joints,
+    Movement,
+    joints_at,
+    standing_at,
+    walking_at,
+)
 from posexp.errors import check_choice, check_range
 from posexp.pose.sequence import PoseSequence
-from posexp.pose.skeleton import BLAZEPOSE33
+from posexp.pose.skeleton import BLAZEPOSE33, COCO17
 
 TARGET = (0.0, 0.86, -0.20)  # m; what a camera looks at
 
@@ -89,6 +98,53 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Other:
+    """Somebody else, who walks straight on or stands.
+
+    Parameters
+    ----------
+    x, z : float
+        m; place on the floor at 0 s, in the axes of the scene.
+    heading : float
+        Degrees from z towards x: where they face, and walk to.
+    speed : float
+        m/s; 0 stands.
+    body : Body
+        Their build.
+    look : str
+        Clothes, a name in `posexp.benchmark.rendering.shapes.LOOKS`.
+    """
+
+    x: float
+    z: float
+    heading: float
+    speed: float = 0.0
+    body: Body = field(default_factory=lambda: Body(height=1.78))
+    look: str = "passer_by"
+
+    def figure(self, time: float) -> Joints:
+        """Joint centres on the spot, m, as `joints_at` gives them."""
+        return walking_at(time, self.body) if self.speed else standing_at(time, self.body)
+
+    def place(self, time: float) -> tuple[float, float, float]:
+        """(yaw in rad, x, z in m) at `time` s."""
+        yaw = float(np.deg2rad(self.heading))
+        way = self.speed * time
+        return yaw, self.x + way * float(np.sin(yaw)), self.z + way * float(np.cos(yaw))
+
+    def joints(self, time: float) -> Joints:
+        """Joint centres in the scene, m."""
+        yaw, x, z = self.place(time)
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+        return {
+            name: turn @ place + (x, 0.0, z)
+            for name, place in self.figure(time).items()
+            if name != "head_pitch"
+        }
+
+
+@dataclass(frozen=True)
 class Scene:
     """What is in front of the camera.
 
@@ -114,6 +170,8 @@ class Scene:
         Degrees: a low table between the chair and a camera at this azimuth.
     passer_by : bool
         Somebody walks past behind the person.
+    others : tuple of Other
+        Who else is there. The scene is about the person, whatever they do.
     """
 
     camera: Camera
@@ -126,6 +184,7 @@ class Scene:
     chair_arms: bool = False
     table: float | None = None
     passer_by: bool = False
+    others: tuple[Other, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("scene.place", self.place, ("room", "room_side", "outdoors"))
@@ -135,6 +194,20 @@ class Scene:
     def joints(self, time: float) -> Joints:
         """Joint centres, m."""
         return joints_at(time, self.movement, self.body)
+
+    @property
+    def bystanders(self) -> tuple[Other, ...]:
+        """Everybody but the person; the passer-by walks along the wall behind the chair."""
+        if not self.passer_by:
+            return self.others
+        side = self.place == "room_side"
+        passer = Other(-1.35, 2.4, 180.0, 1.15) if side else Other(2.4, -1.22, -90.0, 1.15)
+        return (passer, *self.others)
+
+    def described(self) -> dict[str, Any]:
+        """All that is needed to draw it; without `others` where there are none, as before them."""
+        about = asdict(self)
+        return about if self.others else {k: v for k, v in about.items() if k != "others"}
 
     def around(self) -> NDArray[np.float64]:
         """(10,) light, tone, and places of the walls, as the tracer takes them."""
@@ -191,7 +264,7 @@ class Film:
 def truth(
     scene: Scene, times: NDArray[np.float64], visible: NDArray[np.bool_], source: str
 ) -> PoseSequence:
-    """The exact joints under BlazePose's names.
+    """The exact joints of the person under BlazePose's names.
 
     Parameters
     ----------
@@ -210,17 +283,52 @@ def truth(
         ``image`` px; ``depth`` px, on the scale of x as at the hips; ``world`` m, mid-hip
         origin, camera axes; confidence 1; ``visibility`` 1 for joints that can be seen, else 0.
     """
-    camera = scene.camera
-    places = joint_places(scene, times)
+    return _truth(scene.camera, joint_places(scene, times), times, visible, source)
+
+
+def truth_of_others(
+    scene: Scene, times: NDArray[np.float64], source: str
+) -> tuple[PoseSequence, ...]:
+    """The exact joints of everybody else, in the order of ``scene.bystanders``.
+
+    COCO's joints, in the picture only, px; NaN where somebody is behind the camera.
+    ``visibility`` is 1 inside the picture: what hides them is not looked for.
+    """
+    camera, sequences = scene.camera, []
+    for other in scene.bystanders:
+        places = _places(other.joints, times)
+        ahead = ((places - np.array(camera.position)) @ camera.rotation.T)[..., 2] > 0.1
+        places[~ahead.all(axis=1)] = np.nan
+        points = camera.project(places)
+        inside = ((points >= 0) & (points < (camera.width, camera.height))).all(axis=-1)
+        whole = _truth(camera, places, times, inside, source)
+        sequences.append(replace(whole, depth=None, world=None).select(COCO17.joints))
+    return tuple(sequences)
+
+
+def joint_places(scene: Scene, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, 33, 3) joint centres of the person in the scene, m."""
+    return _places(scene.joints, times)
+
+
+def _places(joints: Callable[[float], Joints], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([[each[name] for name in BLAZEPOSE33.joints] for each in map(joints, times)])
+
+
+def _truth(
+    camera: Camera, places: NDArray[np.float64], times: NDArray[np.float64],
+    visible: NDArray[np.bool_], source: str,
+) -> PoseSequence:  # fmt: skip
     hips = places[:, BLAZEPOSE33.indices(("left_hip", "right_hip"))].mean(axis=1, keepdims=True)
     world = (places - hips) @ camera.rotation.T
     distance = ((hips - np.array(camera.position)) @ camera.rotation.T)[..., 2]
+    known = np.isfinite(places).all(axis=-1)
     return PoseSequence(
         skeleton=BLAZEPOSE33,
         frame=np.arange(len(times)),
         time=times,
         image=camera.project(places).astype(np.float32),
-        confidence=np.ones(places.shape[:2], np.float32),
+        confidence=known.astype(np.float32),
         width=camera.width,
         height=camera.height,
         depth=(world[..., 2] * camera.focal / distance).astype(np.float32),
@@ -229,11 +337,4 @@ def truth(
         source=source,
         model="truth",
         confidence_meaning="exact joints of the rendered figure",
-    )
-
-
-def joint_places(scene: Scene, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, 33, 3) joint centres in the scene, m."""
-    return np.array(
-        [[joints[name] for name in BLAZEPOSE33.joints] for joints in map(scene.joints, times)]
     )

@@ -53,6 +53,10 @@ LOOKS = {
         skin=(0.50, 0.28, 0.19), shirt=(0.42, 0.33, 0.05), trousers=(0.05, 0.08, 0.17),
         shoes=(0.10, 0.06, 0.04), hair=(0.16, 0.10, 0.05),
     ),
+    "assistant": _dressed(
+        skin=(0.56, 0.33, 0.23), shirt=(0.10, 0.33, 0.22), trousers=(0.52, 0.52, 0.50),
+        shoes=(0.62, 0.62, 0.60), hair=(0.03, 0.02, 0.02),
+    ),
 }  # fmt: skip
 """Colours of a figure and its furniture by name, (12, 3) linear RGB each."""
 
