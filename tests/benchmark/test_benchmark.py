@@ -13,11 +13,12 @@ import pytest
 import posexp
 from posexp.benchmark import render as rendering
 from posexp.benchmark.__main__ import main
+from posexp.benchmark.averages import over_clips
 from posexp.benchmark.catalogue import EMBEDDED, VIEWS, catalogue, select
 from posexp.benchmark.measure import Results, _one
 from posexp.benchmark.rendering import film
 from posexp.benchmark.rendering.scene import truth
-from posexp.benchmark.report import COLUMNS, over_clips, summary, write_report
+from posexp.benchmark.report import COLUMNS, summary, write_report
 from posexp.errors import ConfigError
 from posexp.models.registry import variants
 from posexp.pose.sequence import PoseSequence
@@ -272,6 +273,38 @@ def test_the_report_names_the_best_and_where_it_breaks(tmp_path):
     assert "/some/where" not in text and "`c.task`" not in text and "| c.task |" in text
 
 
+def test_the_report_says_who_is_followed_and_what_person_auto_does(tmp_path):
+    def row(variant, clip, level, person, right, changes, near):
+        metrics = {metric: 0.5 for _, metric, *_ in COLUMNS}
+        factor = {"side": "view", "18 m": "distance"}.get(level, "several people")
+        return {
+            "variant": variant, "clip": clip, "factor": factor, "level": level, "view": "side",
+            "camera": "phone", "person": person, "frames": 10, "fps": 9.0, **metrics,
+            "person/right_share": right, "person/changes": changes, "pck/0.10": near,
+        }  # fmt: skip
+
+    table = pd.DataFrame([
+        row("good", "phone_side", "side", "auto", 1.0, 0, 0.9),
+        row("good", "phone_side_leaves", "leaves", "auto", 0.97, 0, 0.8),
+        row("bad", "phone_side_leaves", "leaves", "auto", 0.5, 3, 0.4),
+        row("good", "phone_side_far", "18 m", "auto", 1.0, 0, 0.7),
+    ])  # fmt: skip
+    off = pd.DataFrame([
+        row("good", "phone_side_leaves", "leaves", "off", 0.25, 2, 0.1),
+        row("good", "phone_side_far", "18 m", "off", 0.0, 0, 0.0),
+    ])  # fmt: skip
+    curve = pd.DataFrame({"threshold": [0.1, 0.2], "pck": [0.5, 1.0]})
+    named = {(r["variant"], r["clip"]): curve for _, r in table.iterrows()}
+    weights = {"good": ("a", "0" * 64), "bad": ("b", "1" * 64)}
+    results = Results(table, named, weights, off=off)
+    text = write_report(results, tmp_path, "the command", "a machine").read_text(encoding="utf-8")
+    assert "| phone, side | leaves | **97%** | 50%, 3 |" in text
+    assert "| phone, others in the picture (1) | `good` | 25.0% | 97.0% | 10.0% | 80.0% |" in text
+    assert "| phone, 18 m away (1) | `good` | 0.0% | 100.0% | 0.0% | 70.0% |" in text
+    kept = pd.read_csv(tmp_path / "benchmark" / "results.csv")
+    assert kept["person"].tolist() == ["auto"] * 4 + ["off"] * 2
+
+
 def test_a_variant_gains_nothing_by_what_it_does_not_return():
     def clips(variant, *values):
         return [{"variant": variant, "clip": f"c{i}", "error/median_torso": error, "pck/0.10": near,
@@ -320,10 +353,10 @@ def test_a_clip_in_which_half_is_not_returned_is_infinitely_wrong(tmp_path):
     for suffix in (".mp4", ".truth.parquet"):
         shutil.copy(embedded_clip().with_name(f"phone_front{suffix}"), tmp_path)
     video = tmp_path / "phone_front.mp4"
-    row, curve = _one(Blind(0), clip, video)
+    row, curve = _one(Blind(0), clip, video, "off")
     assert row["error/median_torso"] == row["angle_error/knee_median_deg"] == np.inf
     assert row["pck/0.50"] == row["oks/mean"] == 0 and row["detection/missing_share"] == 1
     assert (curve["pck"] == 0).all() and "error/mean_torso" not in row
-    row, _ = _one(Blind(20), clip, video)
+    row, _ = _one(Blind(20), clip, video, "off")  # with auto it would be begun again
     assert row["error/mean_torso"] < 0.2 and row["error/median_torso"] == np.inf
     assert row["world_error/mpjpe_root_median_mm"] == np.inf

@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from posexp.benchmark.averages import over_clips
 from posexp.benchmark.catalogue import EMBEDDED, Rendered, catalogue, select
 from posexp.benchmark.measure import Results, measure
-from posexp.benchmark.report import over_clips, summary, write_report
+from posexp.benchmark.report import summary, write_report
 from posexp.config import load_config
 from posexp.errors import ConfigError
 from posexp.files import at_home

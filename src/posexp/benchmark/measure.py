@@ -44,21 +44,21 @@ class Results:
         (``auto``), ``fps`` (of extraction, wall), ``cpu_ms`` (per frame), `person_metrics`, and
         the metrics of the evaluation; infinite where too little was returned for a median or a
         percentile.
-    off : DataFrame
-        The same with ``person`` ``off``, of some variants and clips.
     curves : dict
         Variant and clip to the PCK curve.
     weights : dict
         Variant to (source, sha256) of its weights.
     missing : dict
         Variant to why it was not run.
+    off : DataFrame
+        As `table`, with ``person`` ``off``: of `ALSO_OFF`, and of clips where it should matter.
     """
 
     table: pd.DataFrame
-    off: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     weights: dict[str, tuple[str, str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    off: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def measure(

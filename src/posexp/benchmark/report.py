@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
+from posexp.benchmark.averages import (
+    HEADLINE,
+    PEOPLE,
+    as_text,
+    condition_of,
+    conditions,
+    over_clips,
+)
+from posexp.benchmark.report_figures import curves, heatmap, speed
+from posexp.benchmark.report_people import several_people, with_and_without
 from posexp.files import save_table, whole
-from posexp.measure.metrics import quantile
-from posexp.show.figures import panel, pck_curves, save, tidy
-from posexp.show.palette import PALETTE
+from posexp.show.figures import save
 
 if TYPE_CHECKING:  # the models would come with it, and nobody draws with them
     from posexp.benchmark.measure import Results
@@ -25,6 +32,7 @@ COLUMNS = (
     ("PCK@0.2", "pck/0.20", "{:.1%}", max),
     ("OKS-AP", "oks/ap", "{:.3f}", max),
     ("missing", "detection/missing_share", "{:.1%}", min),
+    ("right person", "person/right_share", "{:.1%}", max),
     ("knee, deg", "angle_error/knee_median_deg", "{:.1f}", min),
     ("hip, deg", "angle_error/hip_median_deg", "{:.1f}", min),
     ("trunk, deg", "angle_error/trunk_median_deg", "{:.1f}", min),
@@ -34,8 +42,6 @@ COLUMNS = (
     ("lag, ms", "timing/lag_ms", "{:.0f}", None),
     ("CPU ms/frame", "cpu_ms", "{:.1f}", min),
 )
-_BOUNDED = ("pck/", "oks/", "detection/", "swaps/share")  # shares, in which a miss counts in full
-_HEADLINE = "pck/0.10"
 _BREAKS = 0.10  # of PCK@0.1, lost against the same view without the change
 
 
@@ -56,18 +62,20 @@ def write_report(results: Results, folder: Path, command: str, machine: str) -> 
     table = results.table[results.table["factor"] != "demo"]
     (folder / "benchmark").mkdir(parents=True, exist_ok=True)
     figures = {
-        "phone": _curves(results, table, "phone", "Phone, 3 to 9 m: correct keypoints"),
-        "drone": _curves(results, table, "drone", "Drone: correct keypoints"),
-        "conditions": _heatmap(table),
-        "speed": _speed(table),
+        "phone": curves(results, table, "phone", "Phone: correct keypoints"),
+        "drone": curves(results, table, "drone", "Drone: correct keypoints"),
+        "conditions": heatmap(table),
+        "speed": speed(table),
     }
     for name, figure in figures.items():
         if figure is not None:
             save(figure, folder / "benchmark" / f"{name}.png")
-    save_table(results.table, folder / "benchmark" / "results.csv")
+    both = pd.concat([results.table, results.off], ignore_index=True)
+    save_table(both, folder / "benchmark" / "results.csv")
     text = "\n\n".join([
         *_introduction(results, table, command, machine), *_choices(table), *_overview(table),
-        *_by_condition(table), *_breaking(table), *_speed_text(), _EPILOGUE,
+        *_by_condition(table), *several_people(table), *with_and_without(table, results.off),
+        *_breaking(table), *_speed_text(), _EPILOGUE,
     ])  # fmt: skip
     path = folder / "benchmark.md"
     with whole(path) as part:
@@ -75,32 +83,13 @@ def write_report(results: Results, folder: Path, command: str, machine: str) -> 
     return path
 
 
-def over_clips(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """A row per variant: the mean over clips of shares and of speed, the median of all else.
-
-    No clip is left out because a variant saw nothing in it: there its error is infinite, and
-    counts as that in the median, which is infinite when that is so in half of the clips. NaN only
-    where no clip has the figure at all.
-    """
-    groups = part.groupby("variant", sort=False)
-    return pd.DataFrame({
-        metric: groups[metric].mean() if metric == "cpu_ms" or metric.startswith(_BOUNDED)
-        else groups[metric].agg(_median)
-        for metric in metrics
-    })  # fmt: skip
-
-
-def _median(values: pd.Series) -> float:
-    known = np.sort(values.dropna().to_numpy(float))
-    return quantile(known, 0.5)
-
-
 def _introduction(results: Results, table: pd.DataFrame, command: str, machine: str) -> list[str]:
     clips, frames = table["clip"].nunique(), int(table.groupby("clip")["frames"].first().sum())
     parts = [
         "# Benchmark: which variant sees a rising person best?",
         f"Made by `{command}` on {machine}: {clips} rendered clips, {frames} frames, exact joints. "
-        "The same command makes this page again. "
+        "The same command makes this page again. All of it is with `person=auto`, but for one "
+        "table. "
         "[How to read the numbers](reading-the-numbers.md) says what they mean, and what rendered "
         "clips can and cannot tell about real people.",
     ]
@@ -122,13 +111,13 @@ def _choices(table: pd.DataFrame) -> list[str]:
     lines = []
     kinds = table.assign(kind=[_kind(row) for _, row in table.iterrows()])
     for kind, part in kinds.groupby("kind", sort=False):
-        means = over_clips(part, [_HEADLINE, "error/median_torso"])
-        order = means.sort_values(_HEADLINE, ascending=False)
+        means = over_clips(part, [HEADLINE, "error/median_torso"])
+        order = means.sort_values(HEADLINE, ascending=False)
         best, second = order.index[0], order.index[min(1, len(order) - 1)]
         lines.append(
             f"| {kind} ({part['clip'].nunique()}) | **`{best}`** | "
-            f"{order.loc[best, _HEADLINE]:.1%} | {_text(order.loc[best, 'error/median_torso'])} | "
-            f"`{second}` | {order.loc[second, _HEADLINE]:.1%} |"
+            f"{order.loc[best, HEADLINE]:.1%} | {as_text(order.loc[best, 'error/median_torso'])} | "
+            f"`{second}` | {order.loc[second, HEADLINE]:.1%} |"
         )
     head = [
         "| filmed by (clips) | best | PCK@0.1 | error, % of torso | next | PCK@0.1 |",
@@ -145,6 +134,8 @@ def _choices(table: pd.DataFrame) -> list[str]:
 
 def _kind(row: pd.Series) -> str:
     """What a person knows of a clip before choosing: camera, distance, view."""
+    if row["factor"] in PEOPLE:
+        return f"{row['camera']}, others in the picture"
     if row["camera"] == "phone":
         if row["factor"] == "distance":
             return f"phone, {row['level']} away"
@@ -183,37 +174,15 @@ def _markdown(part: pd.DataFrame) -> str:
     for variant, row in means.iterrows():
         cells = []
         for _, metric, form, _ in shown:
-            text = _text(row[metric], form)
+            text = as_text(row[metric], form)
             known = np.isfinite(row[metric])
             cells.append(f"**{text}**" if known and row[metric] == best.get(metric) else text)
         lines.append(f"| `{variant}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _text(value: float, form: str = "{:.1%}") -> str:
-    if np.isnan(value):
-        return "-"
-    return form.format(value) if np.isfinite(value) else "∞"
-
-
-def _conditions(table: pd.DataFrame) -> pd.DataFrame:
-    """PCK@0.1 by condition (rows, in the order of the catalogue) and variant (columns)."""
-    named = table.assign(condition=[_condition(row) for _, row in table.iterrows()])
-    wide = named.pivot_table(
-        index="condition", columns="variant", values=_HEADLINE, aggfunc="mean", sort=False
-    )
-    order = list(dict.fromkeys(named["variant"]))
-    return wide.loc[list(dict.fromkeys(named["condition"])), order]
-
-
-def _condition(row: pd.Series) -> str:
-    if row["factor"] == "view":
-        return f"{row['camera']}: {row['view']} view"
-    return f"{row['camera']}: {row['factor']} {row['level']}"
-
-
 def _by_condition(table: pd.DataFrame) -> list[str]:
-    wide = _conditions(table)
+    wide = conditions(table)
     lines = [
         "| condition | " + " | ".join(f"`{v}`" for v in wide) + " |",
         "|---|" + "---|" * len(wide.columns),
@@ -225,7 +194,9 @@ def _by_condition(table: pd.DataFrame) -> list[str]:
         "## By condition",
         "PCK@0.1, the mean over the views in which the condition was tried (side and oblique for "
         "the phone). One thing is changed at a time against the phone 3.2 m away, 1.3 m high, "
-        "854x480 px, 25 frames/s, and against the drone 9 m away, 5 m high, 1920x1080 px.",
+        "854x480 px, 25 frames/s, and against the drone 9 m away, 5 m high, 1920x1080 px. (The "
+        "phone at 12, 18 and 25 m and the drone at 6, 12 and 25 m: 12.5 frames/s, the drone as "
+        "high as it then is at the same angle.)",
         "![PCK by condition](benchmark/conditions.png)",
         "\n".join(lines),
     ]
@@ -233,10 +204,10 @@ def _by_condition(table: pd.DataFrame) -> list[str]:
 
 def _breaking(table: pd.DataFrame) -> list[str]:
     """Conditions that cost a variant most against the same view without them."""
-    base = table[table["factor"] == "view"].set_index(["variant", "camera", "view"])[_HEADLINE]
+    base = table[table["factor"] == "view"].set_index(["variant", "camera", "view"])[HEADLINE]
     changed = table[table["factor"] != "view"]
     rows = [
-        {"variant": r["variant"], "condition": _condition(r), "loss": base[key] - r[_HEADLINE]}
+        {"variant": r["variant"], "condition": condition_of(r), "loss": base[key] - r[HEADLINE]}
         for _, r in changed.iterrows()
         if (key := (r["variant"], r["camera"], r["view"])) in base.index
     ]
@@ -271,55 +242,6 @@ _EPILOGUE = (
 )
 
 
-def _curves(results: Results, table: pd.DataFrame, camera: str, title: str) -> Figure | None:
-    part = table[table["camera"] == camera]
-    curves = {}
-    for variant, rows in part.groupby("variant", sort=False):
-        each = [results.curves[str(variant), clip] for clip in rows["clip"]]
-        mean = np.mean([curve["pck"] for curve in each], axis=0)
-        curves[str(variant)] = pd.DataFrame({"threshold": each[0]["threshold"], "pck": mean})
-    return pck_curves(curves, title) if curves else None
-
-
-def _heatmap(table: pd.DataFrame) -> Figure:
-    wide = _conditions(table)
-    figure, axes = panel(3.2 + 1.05 * len(wide.columns), 1.4 + 0.27 * len(wide))
-    mesh = axes.imshow(wide.to_numpy(), vmin=0, vmax=1, cmap="cividis", aspect="auto")
-    for (row, column), value in np.ndenumerate(wide.to_numpy()):
-        axes.text(
-            column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8,
-            color="black" if value > 0.55 else "white",
-        )  # fmt: skip
-    axes.set_xticks(range(len(wide.columns)), list(wide.columns), rotation=30, ha="right")
-    axes.set_yticks(range(len(wide)), list(wide.index))
-    figure.colorbar(mesh, ax=axes, label="PCK@0.1 (share)", shrink=0.5)
-    axes.set_title("Correct keypoints by condition, %")
-    return figure
-
-
-def _speed(table: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
-    for axes, camera in zip(figure.subplots(1, 2), ("phone", "drone"), strict=True):
-        part = table[table["camera"] == camera]
-        means = part.groupby("variant", sort=False)[["cpu_ms", _HEADLINE]].mean()
-        for index, (variant, row) in enumerate(means.iterrows()):
-            axes.plot(
-                row["cpu_ms"], row[_HEADLINE], "o", color=PALETTE[index % len(PALETTE)],
-                markersize=9, label=variant,
-            )  # fmt: skip
-        front = means.sort_values("cpu_ms")
-        front = front[front[_HEADLINE] >= front[_HEADLINE].cummax()]
-        axes.plot(front["cpu_ms"], front[_HEADLINE], "--", color="#777777", zorder=0)
-        axes.set_xlim(left=0)
-        axes.set_ylim(0, 1)
-        axes.legend(frameon=False, fontsize=9, loc="lower left")
-        tidy(axes, "both")
-        axes.set_xlabel("CPU time per frame (ms)")
-        axes.set_ylabel("PCK@0.1 (share)")
-        axes.set_title(camera.capitalize())
-    return figure
-
-
 def summary(table: pd.DataFrame, variants: Sequence[str]) -> str:
     """A few lines for the terminal."""
     lines = [f"{'variant':<20}{'clips':>6}{'error':>9}{'PCK@0.1':>9}{'PCK@0.2':>9}{'ms':>8}"]
@@ -327,5 +249,5 @@ def summary(table: pd.DataFrame, variants: Sequence[str]) -> str:
     for name in variants:
         error, near, wide, ms = means.loc[name]
         clips = (table["variant"] == name).sum()
-        lines.append(f"{name:<20}{clips:>6}{_text(error):>9}{near:>9.1%}{wide:>9.1%}{ms:>8.1f}")
+        lines.append(f"{name:<20}{clips:>6}{as_text(error):>9}{near:>9.1%}{wide:>9.1%}{ms:>8.1f}")
     return "\n".join(lines)
