@@ -18,7 +18,7 @@ VIEWS = {"side": 90.0, "oblique": 45.0, "front": 0.0}
 _PHONE = (854, 480)
 _DRONE = (1920, 1080)
 _PHONE_LENS, _DRONE_LENS = 26 / 36, 24 / 36  # focal length over width of a 36 mm film
-_WALKS = 1.15  # m/s
+_WALKS = 1.4  # m/s
 _BRIEF = Film(fps=12.5)  # half of the frames are enough where only the distance is asked about
 
 EMBEDDED = ("sit_to_stand", "phone_side", "phone_front", "drone_oblique", "phone_oblique_passer_by")
@@ -140,16 +140,18 @@ def _several(
 def _others(camera: str, view: str, name: str) -> tuple[Other, ...]:
     """Who else is there; see `_LEVELS`."""
     # On the far side of the chair, turned to who sits; seen from the side, further in front.
-    beside = (-0.60, 0.35, 141.0) if view == "side" else (-0.85, -0.25, 90.0)
-    assistant = Other(*beside, body=Body(1.68), look="assistant")
+    beside = {"phone side": (-0.70, 0.80, 141.0), "phone oblique": (-1.15, -0.10, 95.0)}
+    # A standing person is larger than a seated one, if not further away.
+    x, z, heading = beside.get(f"{camera} {view}", (-2.2, -1.6, 70.0))
+    assistant = Other(x, z, heading, body=Body(1.68), look="assistant")
     nearer = 1.2 if camera == "phone" else 0.8  # from above, somebody further off hides nobody
-    front = _passing(view, -2.4, nearer, _WALKS)
+    front = _passing(view, -4.1, nearer, _WALKS)  # at 2.9 s
     return {
         "crosses_front": (front,),
-        "crosses_behind": (_passing(view, -2.4, -0.9, _WALKS),),
+        "crosses_behind": (_passing(view, -4.1, -0.9, _WALKS),),
         "assistant": (assistant,),
         "three": (assistant, front),
-        "enters": (replace(_passing(view, -5.2, 0.2, _WALKS), look="assistant"),),
+        "enters": (replace(_passing(view, -6.2, 0.2, _WALKS), look="assistant"),),
         "leaves": (replace(_passing(view, -0.6, -0.5, -_WALKS), look="assistant"),),
     }[name]
 
