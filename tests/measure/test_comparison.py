@@ -253,6 +253,153 @@ def test_logged_runs_of_different_videos():
     assert compare([logged("mlkit"), logged("lightning")]).labels == ["mlkit", "lightning"]
 
 
+def test_one_model_on_two_people_is_told_apart():
+    runs = [logged("mlkit") for _ in range(2)]
+    for run, who in zip(runs, ("left", "612,340"), strict=True):
+        run.params["person.who"] = who
+    assert labels_of(runs) == ["mlkit person=left", "mlkit person=612,340"]
+
+
+def parting(rows, frames=200, by=120):
+    """A run that follows somebody `by` px further right in `rows` (50 frames/s, torso 100 px)."""
+    return moved(standing(frames), by, rows=rows)
+
+
+def stretches_of(comparison):
+    return [
+        (round(r.start, 2), round(r.end, 2)) for r in comparison.different_people().itertuples()
+    ]
+
+
+def test_where_runs_follow_different_people_is_left_out():
+    other = parting(slice(50, 100))
+    comparison = compare({"a": standing(200), "b": other})
+    table = comparison.different_people()
+    assert list(table) == ["first", "second", "start", "end", "frames"]
+    assert table.values.tolist() == [["a", "b", 1.0, 1.98, 50]]
+    assert comparison.notes() == [
+        "a and b follow different people from 1.00 s to 1.98 s: 50 of 200 frames are left out of "
+        "what is between them"
+    ]
+    assert comparison.different("b", "a").sum() == 50
+    row = body(comparison.pairwise())
+    assert row["mean_px"] == 0 and row["agree"] == row["both"] == 1
+    assert (comparison.agreement_curve()["agree"] == 1).all()
+    assert (comparison.bland_altman()[["bias", "sd"]] == 0).all(axis=None)
+    assert (comparison.bland_altman()["n"] == 150).all()
+    assert np.isnan(comparison.disagreement[50:100]).all()
+    assert (comparison.disagreement[:50] == 0).all()
+    assert not set(range(50, 100)) & set(comparison.worst_frames())
+
+
+def test_swaps_are_not_counted_between_different_people():
+    # The other one stands so that their left side is where the first one's right side is.
+    turned = [j.replace("left", "L").replace("right", "left").replace("L", "right")
+              for j in COCO17.joints]  # fmt: skip
+    seen = standing(100)
+    swapped = replace(seen, image=seen.image[:, COCO17.indices(turned)])
+    assert compare({"a": seen, "b": swapped}).different_people().empty
+    far = moved(seen, 40, 90)
+    assert compare({"a": seen, "b": far}).timing()["swaps"].iloc[0] == 0
+    assert len(compare({"a": seen, "b": far}).different_people()) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], []),
+        (range(50, 58), []),  # 0.16 s: a pose that went astray
+        (range(50, 60), [(1.0, 1.18)]),
+        ([*range(40, 60), *range(68, 80)], [(0.8, 1.58)]),  # they pass each other for 0.16 s
+        ([*range(40, 60), *range(70, 80)], [(0.8, 1.18), (1.4, 1.58)]),
+        ([*range(20), *range(190, 200)], [(0.0, 0.38), (3.8, 3.98)]),
+    ],
+)
+def test_what_is_short_is_no_other_person(rows, expected):
+    assert stretches_of(compare({"a": standing(200), "b": parting(list(rows))})) == expected
+
+
+def test_different_people_at_any_frame_rate_and_size():
+    for fps in (12.5, 25, 60, 240):
+        frames = round(4 * fps)
+        seen = standing(frames, fps=fps)
+        other = moved(seen, 120, rows=slice(frames // 4, frames // 2))
+        small = [replace(p, image=p.image / 10) for p in (seen, other)]
+        for pair in ((seen, other), small):
+            ((start, end),) = stretches_of(compare(dict(zip("ab", pair, strict=True))))
+            assert start == pytest.approx(1, abs=1.1 / fps) and end == pytest.approx(
+                2, abs=1.1 / fps
+            )
+
+
+def test_a_gap_within_a_stretch_belongs_to_it_and_one_beside_it_does_not():
+    other = lost(parting(slice(50, 100)), [*range(40, 50), *range(70, 80)])
+    comparison = compare({"a": standing(200), "b": other})
+    assert stretches_of(comparison) == [(1.0, 1.98)]
+    assert (comparison.disagreement[40:50] == 1).all()  # one alone has somebody: no agreement
+
+
+def test_a_guess_is_nobody_who_is_followed():
+    other = parting(slice(50, 100))
+    confidence = other.confidence.copy()
+    confidence[50:100] = 0.1
+    comparison = compare({"a": standing(200), "b": replace(other, confidence=confidence)})
+    assert comparison.different_people().empty
+    assert comparison.disagreement[60] == pytest.approx(1.2)
+
+
+def test_different_people_throughout_is_said_and_nothing_fails(tmp_path):
+    comparison = compare({"a": standing(60), "b": parting(slice(None), 60), "c": standing(60)})
+    assert comparison.notes()[0] == (
+        "a and b follow different people throughout: there is nothing to compare between them"
+    )
+    assert len(comparison.notes()) == 2  # a and c are one
+    table = comparison.pairwise().set_index(["first", "second", "joint"])
+    assert table.loc[("a", "b", "body")].isna().all()
+    assert table.loc[("a", "c", "body"), "agree"] == 1
+    alone = compare({"a": standing(60), "b": parting(slice(None), 60)})
+    assert alone.bland_altman().empty and len(alone.worst_frames()) == 0
+    assert alone.timing()[["lag_ms", "swaps"]].isna().values.tolist() == [[True, False]]
+    for each in (comparison, alone):
+        page = write_comparison(each, tmp_path, "title", []).read_text(encoding="utf-8")
+        assert "follow different people throughout" in page
+    assert (tmp_path / "tables" / "different_people.csv").read_text().splitlines() == [
+        "first,second,start,end,frames", "a,b,0,1.18,60",
+    ]  # fmt: skip
+
+
+def test_the_figures_mark_where_people_differ():
+    comparison = compare({"a": standing(200), "b": parting(slice(50, 100))})
+    for draw in (figures.disagreement, figures.angles_over_time):
+        for axes in draw(comparison).axes:
+            (band,) = axes.patches
+            assert band.get_x() == pytest.approx(1.0) and band.get_width() == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize("model", ["mlkit", "lightning"])
+def test_two_real_people_are_two(model, shared, published):
+    clip = shared / "clips" / "two_people.mp4"
+    published("full" if model == "mlkit" else model)
+    left, right, again = (
+        posexp.extract(clip, model, person=who, stop=0.5) for who in ("left", "right", "left")
+    )
+    comparison = compare({"left": left, "right": right, "again": again})
+    table = comparison.different_people()
+    assert table[["first", "second"]].values.tolist() == [["left", "right"], ["right", "again"]]
+    assert (table["frames"] == len(left)).all()
+    assert comparison.pairwise().query("joint == 'body'")["agree"].isna().tolist() == [
+        True, False, True,
+    ]  # fmt: skip
+    # One run that changes over to the other half-way.
+    half = len(left) // 2
+    image = np.concatenate([left.image[:half], right.image[half:]])
+    confidence = np.concatenate([left.confidence[:half], right.confidence[half:]])
+    mixed = replace(left, image=image, confidence=confidence, depth=None, world=None,
+                    visibility=None)  # fmt: skip
+    (row,) = compare({"left": left, "mixed": mixed}).different_people().itertuples()
+    assert row.start == left.time[half] and row.end == left.time[-1]
+
+
 def test_figures_and_report(tmp_path):
     seen = lost(moved(standing(60), 3, rows=slice(10, 20)), [30])
     comparison = compare({"<b>bold</b>": standing(60), "b": seen, "c": moved(standing(60), 9)})
@@ -270,4 +417,4 @@ def test_figures_and_report(tmp_path):
     assert page.count("data:image/") == 3 + 3 + 1 + 2
     names = {p.stem for p in (tmp_path / "out" / "tables").iterdir()}
     assert names == {"runs", "pairwise", "agreement", "bland_altman", "overlap", "timing",
-                     "confidence"}  # fmt: skip
+                     "confidence", "different_people"}  # fmt: skip

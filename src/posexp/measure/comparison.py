@@ -8,7 +8,7 @@ between models.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from posexp.errors import TableError
 from posexp.measure import kinematics, quality
+from posexp.measure.different_people import different_people, stretches
 from posexp.measure.metrics import PCK_THRESHOLDS, swaps
 from posexp.models import registry
 from posexp.pose.sequence import Floats, PoseSequence
@@ -29,6 +30,7 @@ AGREEMENT = 0.1
 """Share of the torso length within which two positions count as the same."""
 
 _APART = 0.3  # s between two frames that `Comparison.worst_frames` lists
+_NAMED = 3  # stretches in a sentence
 _LIMITS = 1.96  # standard deviations: 95 % of normal differences
 
 
@@ -150,10 +152,62 @@ class Comparison:
         """Every two labels."""
         return combinations(self.labels, 2)
 
+    @cached_property
+    def _different(self) -> dict[tuple[str, str], NDArray[np.bool_]]:
+        return {
+            (a, b): different_people(
+                self.sequences[a], self.sequences[b], self.torso,
+                (self.threshold(a), self.threshold(b)),
+            )
+            for a, b in self.pairs()
+        }  # fmt: skip
+
+    def different(self, first: str, second: str) -> NDArray[np.bool_]:
+        """(T,) True where two runs follow different people, as `measure.different_people` says."""
+        pair = (first, second)
+        return self._different[pair if pair in self._different else (second, first)]
+
+    def different_people(self) -> pd.DataFrame:
+        """Where runs follow different people: a row per pair and stretch.
+
+        These frames are left out of distances, agreement, limits of agreement, lag and swaps of
+        that pair.
+
+        Returns
+        -------
+        DataFrame
+            ``first, second``, ``start, end`` (s, of the first and last frame), ``frames``.
+        """
+        rows = [
+            {"first": a, "second": b, "start": float(self.time[begin]),
+             "end": float(self.time[end]), "frames": end - begin + 1}
+            for a, b in self.pairs() for begin, end in stretches(self.different(a, b))
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["first", "second", "start", "end", "frames"])
+
+    def notes(self) -> list[str]:
+        """What a reader must know of the figures: a sentence for each pair that parts."""
+        lines = []
+        table = self.different_people()
+        for (first, second), part in table.groupby(["first", "second"], sort=False):
+            pair = f"{first} and {second} follow different people"
+            left = ~self.different(str(first), str(second))
+            if not np.isfinite(self.distance(str(first), str(second))[left]).any():
+                lines.append(f"{pair} throughout: there is nothing to compare between them")
+                continue
+            times = [f"from {r.start:.2f} s to {r.end:.2f} s" for r in part.itertuples()]
+            if len(times) > _NAMED:
+                times = [*times[:_NAMED], f"{len(times) - _NAMED} times more"]
+            frames = f"{part['frames'].sum()} of {len(self.time)} frames are left out"
+            lines.append(f"{pair} {', '.join(times)}: {frames} of what is between them")
+        return lines
+
     def distance(self, first: str, second: str) -> NDArray[np.float64]:
-        """(T, J) between two runs, px; NaN where one of them has nothing."""
+        """(T, J) between two runs, px; NaN where one has nothing, and for different people."""
         a, b = self.sequences[first].image, self.sequences[second].image
-        return np.asarray(np.linalg.norm(a.astype(float) - b.astype(float), axis=-1))
+        values = np.linalg.norm(a.astype(float) - b.astype(float), axis=-1)
+        values[self.different(first, second)] = np.nan
+        return np.asarray(values)
 
     def pairwise(self) -> pd.DataFrame:
         """Distances between runs by joint, and of the body joints together (``body``).
@@ -164,11 +218,12 @@ class Comparison:
             ``first, second, joint, both`` (share of frames in which both runs have the joint),
             ``mean_px, median_px, p95_px, median_torso`` (share of the torso length; in those
             frames) and ``agree`` (share of all frames within `AGREEMENT`: where a run has nothing
-            they do not agree).
+            they do not agree). Without the frames of `different_people`; all NaN where none is
+            left.
         """
         rows = []
         for first, second in self.pairs():
-            distance = self.distance(first, second)
+            distance = self.distance(first, second)[~self.different(first, second)]
             columns: list[tuple[str, Any]] = [(j, [i]) for i, j in enumerate(self.joints)]
             for joint, chosen in [*columns, ("body", self.body)]:
                 values = distance[:, chosen]
@@ -179,10 +234,10 @@ class Comparison:
                 )  # fmt: skip
                 rows.append({
                     "first": first, "second": second, "joint": joint,
-                    "both": float(np.isfinite(values).mean()),
+                    "both": _share(np.isfinite(values)),
                     **dict(zip(("mean_px", "median_px", "p95_px"), stats, strict=True)),
                     "median_torso": stats[1] / self.torso,
-                    "agree": float((values <= AGREEMENT * self.torso).mean()),
+                    "agree": _share(values <= AGREEMENT * self.torso),
                 })  # fmt: skip
         return pd.DataFrame(rows)
 
@@ -190,9 +245,10 @@ class Comparison:
         """``first, second, threshold`` (share of the torso length), ``agree``; body joints."""
         return pd.DataFrame([
             {"first": first, "second": second, "threshold": threshold,
-             "agree": float((distance <= threshold * self.torso).mean())}
+             "agree": _share(distance <= threshold * self.torso)}
             for first, second in self.pairs()
-            for distance in [self.distance(first, second)[:, self.body]]
+            for same in [~self.different(first, second)]
+            for distance in [self.distance(first, second)[same][:, self.body]]
             for threshold in PCK_THRESHOLDS
         ])  # fmt: skip
 
@@ -203,13 +259,14 @@ class Comparison:
         -------
         DataFrame
             ``first, second, quantity`` (``left_knee_x`` ... in px, ``left_knee_angle`` ... in
-            degrees), ``unit, bias, sd, lower, upper`` (bias -/+ 1.96 sd), ``n`` frames. Frames of
-            a video are no independent samples: the limits describe, they are no test.
+            degrees), ``unit, bias, sd, lower, upper`` (bias -/+ 1.96 sd), ``n`` frames, without
+            those of `different_people`. Frames of a video are no independent samples: the limits
+            describe, they are no test.
         """
         rows = []
         for first, second in self.pairs():
             for quantity, unit, values in self._differences(first, second):
-                known = values[np.isfinite(values)]
+                known = values[np.isfinite(values) & ~self.different(first, second)]
                 if known.size > 1:
                     bias, sd = float(known.mean()), float(known.std(ddof=1))
                     rows.append({
@@ -297,16 +354,19 @@ class Comparison:
         """``first, second, lag_ms`` (positive: the first is later), ``swaps`` (joint pairs).
 
         A swap is a left joint of one run in the place of the other's right one, and the reverse.
+        Both without the frames of `different_people`.
         """
         rows = []
         for first, second in self.pairs():
             a, b = self.sequences[first], self.sequences[second]
             names = [self.joints[i] for i in self.body]
+            same = ~self.different(first, second)
             _, _, swapped = swaps(a, b, self.torso)
+            a, b = _only(a, same), _only(b, same)
             rows.append({
                 "first": first, "second": second,
                 "lag_ms": 1000 * kinematics.lag(a.select(names), b.select(names)),
-                "swaps": int(swapped.sum()),
+                "swaps": int(swapped[same].sum()),
             })  # fmt: skip
         return pd.DataFrame(rows)
 
@@ -315,7 +375,7 @@ class Comparison:
         """(T,) mean distance of the body joints between the two runs furthest apart, in torsos.
 
         Where one run has nothing and the other has, it is the largest of the video, and a torso
-        at least.
+        at least. NaN where the runs follow different people.
         """
         values = np.full(len(self.time), np.nan)
         alone = np.zeros(len(self.time), bool)
@@ -325,7 +385,7 @@ class Comparison:
             count = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
             values = np.fmax(values, np.where(known, distance, 0).sum(axis=1) / count)
             found = (self.sequences[label].found for label in (first, second))
-            alone |= np.logical_xor(*found)
+            alone |= np.logical_xor(*found) & ~self.different(first, second)
         if alone.any():
             values[alone] = np.fmax(self.torso, np.fmax.reduce(values))
         return np.asarray(values / self.torso)
@@ -362,6 +422,20 @@ class Comparison:
             yield f"{column}_angle", "deg", table[column].to_numpy()
 
 
+def _only(poses: PoseSequence, rows: NDArray[np.bool_]) -> PoseSequence:
+    """As if nothing had been found in other rows."""
+    return replace(
+        poses,
+        image=np.where(rows[:, None, None], poses.image, np.nan),
+        confidence=np.where(rows[:, None], poses.confidence, 0),
+    )
+
+
+def _share(values: NDArray[np.bool_]) -> float:
+    """Of True; NaN of nothing."""
+    return float(values.mean()) if values.size else float("nan")
+
+
 def bone_variation(poses: PoseSequence) -> float:
     """Mean over the bones of standard deviation over mean of their length; NaN without bones.
 
@@ -388,7 +462,8 @@ def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
     """A short label for each run: its model, and the parameters that tell equal models apart."""
     params = [
         {} if isinstance(run, PoseSequence) else {
-            key: value for key, value in run.params.items() if key.startswith("model.")
+            key: value for key, value in run.params.items()
+            if key.startswith("model.") or key == "person.who"
         }
         for run in runs
     ]  # fmt: skip
@@ -405,6 +480,8 @@ def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
 
 
 def _short(model: str, key: str, value: str) -> str:
+    if key == "person.who":
+        return f"person={value}"
     option = key.partition(".")[2]
     if value in registry.choices(model).get(option, ()):  # a word that says what it is
         return value

@@ -192,6 +192,8 @@ def _comparison_metrics(comparison: Comparison) -> dict[str, float]:
         pair = re.sub(r"[^\w. -]", "_", f"{row['first']} - {row['second']}")
         for name in ("median_px", "median_torso", "agree"):
             metrics[f"between/{pair}/{name}"] = float(row[name])
+        different = comparison.different(row["first"], row["second"])
+        metrics[f"between/{pair}/different_people"] = float(different.mean())
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 

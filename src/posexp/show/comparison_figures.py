@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posexp.measure.comparison import AGREEMENT, Comparison
@@ -67,6 +68,7 @@ def bland_altman(comparison: Comparison, first: str, second: str) -> Figure:
             continue
         a, b = (angles.loc[label, name].to_numpy() for label in (first, second))
         step = -(-len(a) // _POINTS)
+        a = np.where(comparison.different(first, second), np.nan, a)
         difference = ((a - b + 180) % 360 - 180)[::step]
         axes.plot(b[::step] + difference / 2, difference, ".", markersize=3, alpha=0.5,
                   color=PALETTE[0], rasterized=True)  # fmt: skip
@@ -91,6 +93,7 @@ def angles_over_time(comparison: Comparison) -> Figure:
         for label, part in table.groupby("run", sort=False):
             axes.plot(part["time"], part[name], color=own[str(label)], linewidth=1.3, label=label)
         axes.set_ylabel(f"{name.replace('_', ' ')} (deg)")
+        _shade_different_people(axes, comparison)
         tidy(axes, "y")
     grid[-1].set_xlabel("time (s)")
     grid[0].legend(frameon=False, ncols=4, loc="upper right")
@@ -99,14 +102,19 @@ def angles_over_time(comparison: Comparison) -> Figure:
 
 @as_written
 def disagreement(comparison: Comparison) -> Figure:
-    """Distance between the two runs furthest apart over time; marks where they disagree most."""
+    """Distance between the two runs furthest apart over time; marks where they disagree most.
+
+    Grey bands: runs follow different people.
+    """
     figure, axes = panel(11, 3.2)
     values = 100 * comparison.disagreement
     axes.plot(comparison.time, values, color="#333333", linewidth=1.2)
     axes.axhline(100 * AGREEMENT, color=PALETTE[2], linestyle="--", linewidth=1)
     worst = comparison.worst_frames()
     axes.plot(comparison.time[worst], values[worst], "v", color=PALETTE[1], markersize=6)
+    _shade_different_people(axes, comparison)
     axes.set_ylim(bottom=0)
+    axes.set_xlim(comparison.time[0], max(comparison.time[-1], comparison.time[0] + 0.1))
     axes.set_xlabel("time (s)")
     axes.set_ylabel("distance (% of the torso length)")
     tidy(axes, "y")
@@ -137,6 +145,11 @@ def confidence(comparison: Comparison) -> Figure:
     figure.suptitle("Confidence: look at each run by itself, it means something else in each model",
                     fontsize=10)  # fmt: skip
     return figure
+
+
+def _shade_different_people(axes: Axes, comparison: Comparison) -> None:
+    for row in comparison.different_people().itertuples():
+        axes.axvspan(row.start, row.end, color="#999999", alpha=0.25, linewidth=0)
 
 
 def _by_pair(table: Any) -> Any:

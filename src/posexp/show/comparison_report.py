@@ -56,6 +56,8 @@ _COLUMNS = {
     "both_lost": ("both lost", "{:.1%}"),
     "only_first_lost": ("only first lost", "{:.1%}"),
     "only_second_lost": ("only second lost", "{:.1%}"),
+    "start": ("from, s", "{:.2f}"),
+    "end": ("to, s", "{:.2f}"),
     "lag_ms": ("first later by, ms", "{:.0f}"),
     "bias": ("bias", "{:.1f}"),
     "sd": ("sd", "{:.1f}"),
@@ -134,6 +136,7 @@ def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
         "overlap": comparison.overlap(),
         "timing": comparison.timing(),
         "confidence": comparison.confidence(),
+        "different_people": comparison.different_people(),
     }
 
 
@@ -165,15 +168,19 @@ def _page(
     runs = tables["runs"].drop(columns="model")
     if runs["threshold"].nunique() == 1:
         runs = runs.drop(columns="threshold")
+    different = tables["different_people"]
     angles = tables["bland_altman"][tables["bland_altman"]["unit"] == "deg"]
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{chips}</p>",
         '<p class="note">Where runs agree they may still be wrong together, and where they differ '
         "this page does not say who is right: that takes ground truth "
         "(<code>python -m posexp evaluate</code>).</p>",
+        *(f"<p><strong>{html.escape(note)}.</strong></p>" for note in comparison.notes()),
         "<h2>Each run by itself</h2>", _table(runs),
         "<h2>Between runs, body joints</h2>", _table(body), _picture(drawn["agreement"]),
         "<h2>Where they disagree most</h2>", _picture(drawn["disagreement"]),
+        *(['<p class="note">Grey: runs follow different people.</p>', _table(different)]
+          if len(different) else []),
         _image(sheet([image for _, image in pictures])) if pictures else
         '<p class="note">The video is not where it was: no pictures.</p>',
         "<h2>By joint</h2>", _picture(drawn["distance_by_joint"]),

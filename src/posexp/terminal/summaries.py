@@ -131,12 +131,16 @@ def print_comparison(run: Run, comparison: Comparison) -> None:
     print(f"\n{'':<{2 * width}}{'median':>10}{'/ torso':>9}{'agree':>8}{'lag':>9}{'swaps':>7}")
     for _, row in table[table["joint"] == "body"].iterrows():
         print(
-            f"{row['first']:<{width}}{row['second']:<{width}}{row['median_px']:>7.1f} px"
-            f"{row['median_torso']:>9.1%}{row['agree']:>8.1%}"
+            f"{row['first']:<{width}}{row['second']:<{width}}"
+            f"{_known('{:.1f} px', row['median_px']):>10}"
+            f"{_known('{:.1%}', row['median_torso']):>9}{_known('{:.1%}', row['agree']):>8}"
             f"{_known('{:.0f} ms', row['lag_ms']):>9}{row['swaps']:>7}"
         )
+    for note in comparison.notes():
+        print(f"\n{note}")
     frames = ", ".join(str(comparison.frame[row]) for row in comparison.worst_frames(6))
-    print(f"\nThey disagree most in frames {frames}")
+    if frames:
+        print(f"\nThey disagree most in frames {frames}")
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
 
