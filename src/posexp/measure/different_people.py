@@ -42,9 +42,11 @@ def different_people(
     (T,) bool array
         True where they follow different people.
     """
-    pairs = [p for p in first.skeleton.symmetries if set(p) <= set(first.skeleton.body)]
-    joints = pairs or [(joint,) for joint in first.skeleton.body]
-    rows = [first.skeleton.indices(names) for names in joints]
+    skeleton = first.skeleton
+    pairs = [pair for pair in skeleton.symmetries if set(pair) <= set(skeleton.body)]
+    rows = [skeleton.indices(pair) for pair in pairs] or [
+        [i] for i in skeleton.indices(skeleton.body)
+    ]
     middles = [
         np.stack([poses.image[:, row].astype(float).mean(axis=1) for row in rows], axis=1)
         for poses in (first, second)
