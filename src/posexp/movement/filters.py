@@ -87,7 +87,9 @@ def fill_gaps(times: Array, values: Array, longest: float = BRIDGED) -> Array:
     return filled
 
 
-def outliers(times: Array, values: Array, window: float, limit: float) -> NDArray[np.bool_]:
+def outliers(
+    times: Array, values: Array, window: float, limit: float, least: float = 0.0
+) -> NDArray[np.bool_]:
     """Which values stand out from those around them (Hampel, J Am Stat Assoc 1974).
 
     Parameters
@@ -99,8 +101,11 @@ def outliers(times: Array, values: Array, window: float, limit: float) -> NDArra
     window : float
         s around a value whose median it is held against.
     limit : float
-        Standard deviations, of 1.4826 times the median distance from such medians: that of the
-        window, or of the whole column where that is larger, so that what hardly moves is left alone.
+        Standard deviations: 1.4826 times the median distance from such medians, in the window, or
+        in the whole column where that is larger.
+    least : float
+        The standard deviation that is taken for granted, in the unit of the values: what hardly
+        shakes would be full of outliers wherever it moves.
 
     Returns
     -------
@@ -117,8 +122,7 @@ def outliers(times: Array, values: Array, window: float, limit: float) -> NDArra
             filled[:] = np.interp(times, times[there], column[there])
     apart = np.abs(whole - median_filter(whole, size, mode="mirror"))
     spread = np.maximum(median_filter(apart, size, mode="mirror"), np.median(apart, axis=0))
-    # What rounding makes of a joint that stands still is no outlier either.
-    return known & (apart > limit * 1.4826 * spread + 1e-6 * np.abs(whole))
+    return known & (apart > limit * np.maximum(1.4826 * spread, least))
 
 
 def _stretches(

@@ -37,7 +37,7 @@ def swapped(poses: PoseSequence) -> NDArray[np.bool_]:
     """
     pairs = _pairs(poses)
     found = np.zeros((len(pairs), len(poses)), bool)
-    size = _size(poses)
+    size = body_size(poses)
     if len(poses) < 3 or not pairs or not size > 0:
         return found
     # (T, P, 2 joints, 2 coordinates); gaps are bridged, and cost nothing there.
@@ -74,8 +74,8 @@ def _pairs(poses: PoseSequence) -> list[tuple[int, int]]:
     return [(index(left), index(right)) for left, right in poses.skeleton.symmetries]
 
 
-def _size(poses: PoseSequence) -> float:
-    """Of the body, px: the median diagonal of the box around its joints; NaN without any."""
+def body_size(poses: PoseSequence) -> float:
+    """The median diagonal of the box around all joints, px; NaN without any."""
     found = poses.image[poses.found]
     if not len(found):
         return float("nan")
