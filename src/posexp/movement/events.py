@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.signal import find_peaks
 
-from posexp.movement.rises import rises_in
+from posexp.movement.rises import Rise, rises_in
 from posexp.movement.signals import Array, Stretch, stretches
-
-EVENTS = ("lean_start", "rise_start", "standing", "sit_start", "seated")
-"""Of a repetition, s; a squat goes down first, so its last two come before the others."""
 
 ACTIVITIES = ("sit_to_stand", "squat")
 
 _SEATED = 0.35  # s at the bottom, median: shorter is a squat, that turns round without a rest
+_EARLY = 0.5  # s before somebody sits in which the next lean may begin
 _SLACK = 0.1  # s by which a rise and the sitting down beside it may overlap
 _BEFORE = 3.0  # s before a rise in which the trunk begins to lean for it
 _LEANS = 5.0  # degrees that the trunk leans forward at least, or no lean is seen
 _BEGINS = 0.1  # of its own peak velocity: where a lean starts, as a rise does
 _SMALLEST = 0.25  # of the trunk's length that a rise goes up at least: less is rocking, or breath
+
+_WORD = {"sit_to_stand": "stand", "squat": "squat"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Seen:
         Dorsiflexion, left and right, degrees; NaN where the model has no feet.
     trunk : float
         Length of the trunk in the picture, px.
+    metres_per_px : float
+        At the person's depth; NaN where not known.
     """
 
     time: Array
@@ -52,6 +54,7 @@ class Seen:
     knees: Array
     ankles: Array
     trunk: float
+    metres_per_px: float = float("nan")
 
     @cached_property
     def leans(self) -> list[Stretch]:
@@ -62,8 +65,8 @@ class Seen:
         """What is followed up and down: ``hips`` or ``shoulders``.
 
         Of chair stands the hips: the shoulders also go down and up as the trunk leans, and begin to
-        rise a tenth of a second late. Of squats the shoulders: the hips of a person who crouches are
-        what models see worst. The other of both where it is known twice as often.
+        rise a tenth of a second late. Of squats the shoulders: the hips of a person who crouches
+        are what models see worst. The other of both where it is known twice as often.
         """
         known = {name: np.isfinite(getattr(self, name)).mean() for name in ("hips", "shoulders")}
         first, second = known if activity == "sit_to_stand" else reversed(known)
@@ -77,10 +80,29 @@ class Seen:
     def _paths(self) -> dict[str, list[Stretch]]:
         return {name: stretches(self.time, getattr(self, name)) for name in ("hips", "shoulders")}
 
-    def up_and_down(self, activity: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Rises and falls of that height, as `find_rises` gives them."""
+    def up_and_down(self, activity: str) -> tuple[list[Rise], list[Rise], list[str]]:
+        """Rises and falls of that height, and which rises are not counted, in sentences."""
         path = self.path(activity)
-        return rises_in(path, self.time), rises_in([-part for part in path], self.time)
+        rises, notes = rises_in(path, self.time)
+        return rises, rises_in([-part for part in path], self.time)[0], notes
+
+
+class Moments(NamedTuple):
+    """Of a repetition, s; a squat goes down first, so its last two come before the others.
+
+    NaN where not known. With them the rise, px, and its highest velocity, px/s.
+    """
+
+    lean_start: float
+    rise_start: float
+    standing: float
+    sit_start: float
+    seated: float
+    rise: float
+    peak_velocity: float
+
+
+EVENTS = Moments._fields[:5]
 
 
 def activity_of(seen: Seen) -> str:
@@ -88,62 +110,51 @@ def activity_of(seen: Seen) -> str:
 
     A recording that begins down there, or a median rest of at least `_SEATED` s, is of a chair.
     """
-    rises, falls = seen.up_and_down("sit_to_stand")
+    rises, falls, _ = seen.up_and_down("sit_to_stand")
     rests = []
-    for row, start in enumerate(rises["start"]):
-        before = falls["end"][falls["end"] <= start + _SLACK]
-        if before.empty:
-            if row == 0:
-                return "sit_to_stand"
-            continue
-        rests.append(start - before.iloc[-1])
+    for row, rise in enumerate(rises):
+        before = [fall.end for fall in falls if fall.end <= rise.start + _SLACK]
+        if before:
+            rests.append(rise.start - before[-1])
+        elif row == 0:
+            return "sit_to_stand"
     return "squat" if rests and np.median(rests) < _SEATED else "sit_to_stand"
 
 
-def events_of(seen: Seen, activity: str) -> tuple[pd.DataFrame, list[str]]:
-    """The moments of each repetition, s, and what was not counted, in sentences.
-
-    Returns
-    -------
-    DataFrame
-        A row per repetition: `EVENTS` (NaN where not known), ``peak_velocity`` (px/s) and ``rise``
-        (px).
-    list of str
-        Why there are fewer than one might think.
-    """
-    rises, falls = seen.up_and_down(activity)
-    notes = list(rises.attrs["notes"])
-    small = rises["rise"] < _SMALLEST * seen.trunk
-    if small.any():
-        times = f"{small.sum()} time{'s' if small.sum() > 1 else ''}"
+def moments_in(seen: Seen, activity: str) -> tuple[list[Moments], list[str]]:
+    """The moments of each repetition, and what was not counted, in sentences."""
+    rises, falls, notes = seen.up_and_down(activity)
+    large = [each for each in rises if not each.rise < _SMALLEST * seen.trunk]
+    if small := len(rises) - len(large):
         notes.append(
-            f"{times} up by less than a quarter of the trunk's length: that is no {_WORD[activity]}"
+            f"{small} time{'s' if small > 1 else ''} up by less than a quarter of the trunk's "
+            f"length: that is no {_WORD[activity]}"
         )
-        rises = rises[~small].reset_index(drop=True)
-    rows = []
-    for row, rise in rises.iterrows():
-        after = rises["start"].get(row + 1, np.inf)
-        before = rises["end"].get(row - 1, -np.inf)
+    starts = [each.start for each in large] + [np.inf]
+    ends = [-np.inf] + [each.end for each in large]
+    found = []
+    for row, rise in enumerate(large):
         if activity == "squat":
-            down = falls[(falls["start"] > before - _SLACK) & (falls["end"] < rise.start + _SLACK)]
-            down = down.iloc[-1:]
+            down = [
+                each
+                for each in falls
+                if each.start > ends[row] - _SLACK and each.end < rise.start + _SLACK
+            ][-1:]
+            lean = np.nan
         else:
-            down = falls[(falls["start"] > rise.end - _SLACK) & (falls["end"] < after + _SLACK)]
-            down = down.iloc[:1]
-        sits = falls["end"][falls["end"] < rise.start + _SLACK]
-        free = max(before, rise.start - _BEFORE, sits.iloc[-1] - 0.5 if len(sits) else -np.inf)
-        lean = lean_start(seen.leans, free, rise.start) if activity == "sit_to_stand" else np.nan
-        rows.append({
-            "lean_start": lean, "rise_start": rise.start, "standing": rise.end,
-            "sit_start": down["start"].iloc[0] if len(down) else np.nan,
-            "seated": down["end"].iloc[0] if len(down) else np.nan,
-            "peak_velocity": rise.peak_velocity, "rise": rise["rise"],
-        })  # fmt: skip
-    table = pd.DataFrame(rows, columns=[*EVENTS, "peak_velocity", "rise"], dtype=float)
-    return table, notes
-
-
-_WORD = {"sit_to_stand": "stand", "squat": "squat"}
+            down = [
+                each
+                for each in falls
+                if each.start > rise.end - _SLACK and each.end < starts[row + 1] + _SLACK
+            ][:1]
+            sat = [each.end for each in falls if each.end < rise.start + _SLACK]
+            free = max(ends[row], rise.start - _BEFORE, sat[-1] - _EARLY if sat else -np.inf)
+            lean = lean_start(seen.leans, free, rise.start)
+        sit_start, seated = (down[0].start, down[0].end) if down else (np.nan, np.nan)
+        found.append(Moments(
+            lean, rise.start, rise.end, sit_start, seated, rise.rise, rise.peak_velocity
+        ))  # fmt: skip
+    return found, notes
 
 
 def lean_start(leans: list[Stretch], earliest: float, rise: float) -> float:

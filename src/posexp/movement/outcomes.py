@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
+
+from posexp.movement.phases import Repetition
 
 _TEST = 30.0  # s of the 30-second chair stand
-_OF_A_CLIP = (
-    "rise_s", "descent_s", "flexion_s", "momentum_transfer_s", "extension_s", "stabilisation_s",
-    "rise_px", "peak_rise_velocity_px_s", "rise_m", "peak_rise_velocity_m_s", "peak_lean_deg",
-    "peak_lean_velocity_deg_s", "left_knee_at_rise_deg", "right_knee_at_rise_deg",
-    "left_knee_standing_deg", "right_knee_standing_deg", "knee_difference_deg",
-)  # fmt: skip
+_MEASURED = Repetition._fields.index("rise_s")  # the first column that is no moment
 
 
-def outcomes(table: pd.DataFrame, activity: str, end: float) -> dict[str, float]:
+def outcomes(rows: list[Repetition], activity: str, end: float) -> dict[str, float]:
     """Figures of a whole clip, by the names they have in MLflow without ``movement/``.
 
     Parameters
     ----------
-    table : DataFrame
-        As `repetition_table` gives it, with metres or without.
+    rows : list of Repetition
+        In order.
     activity : {"sit_to_stand", "squat"}
         What was done.
     end : float
-        Of the recording, s.
+        Of the recording, s; -inf where part of it is not seen: then nothing is told that all of it
+        is needed for.
 
     Returns
     -------
@@ -39,38 +37,41 @@ def outcomes(table: pd.DataFrame, activity: str, end: float) -> dict[str, float]
         (Jones, Rikli and Beam 1999: more than half-way up counts), where the recording is so long.
         What is not known is left out.
     """
-    figures: dict[str, float] = {"repetitions": float(len(table))}
-    for name in _OF_A_CLIP:
-        known = table[name].dropna() if name in table else table.iloc[:0, 0]
-        if len(known):
-            figures[name] = float(known.median())
-        if len(known) > 1:
+    figures: dict[str, float] = {"repetitions": float(len(rows))}
+    if not rows:
+        return figures
+    columns = np.array(rows, float).T
+    for name, values in zip(Repetition._fields[_MEASURED:], columns[_MEASURED:], strict=True):
+        known = values[np.isfinite(values)]
+        if known.size:
+            figures[name] = float(np.median(known))
+        if known.size > 1:
             figures[f"{name}_iqr"] = float(np.subtract(*np.percentile(known, [75, 25])))
-    if len(table) > 2:
-        figures["rise_slope_s_per_repetition"] = _slope(table["rise_s"].to_numpy(float))
-    if len(table) and activity == "sit_to_stand":
-        first = table.iloc[0]
-        begin = first["lean_start"] if np.isfinite(first["lean_start"]) else first["rise_start"]
-        if len(table) >= 5:
-            for stop in ("standing", "seated"):
-                figures[f"five_times_{stop}_s"] = float(table[stop].iloc[4] - begin)
+    if len(rows) > 2:
+        figures["rise_slope_s_per_repetition"] = _slope(np.array([row.rise_s for row in rows]))
+    if activity == "sit_to_stand" and np.isfinite(end):
+        first = rows[0]
+        begin = first.lean_start if np.isfinite(first.lean_start) else first.rise_start
+        if len(rows) >= 5:
+            figures["five_times_standing_s"] = rows[4].standing - begin
+            figures["five_times_seated_s"] = rows[4].seated - begin
         if end >= begin + _TEST:
-            half_way = (table["rise_start"] + table["standing"]) / 2
+            half_way = np.array([(row.rise_start + row.standing) / 2 for row in rows])
             figures["stands_in_30_s"] = float((half_way <= begin + _TEST).sum())
     return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
-def sentence(table: pd.DataFrame, activity: str, figures: dict[str, float]) -> str:
+def sentence(rises: NDArray[np.float64], activity: str, figures: dict[str, float]) -> str:
     """``5 stands, five times 11.2 s, rise 0.79 s (0.76 to 0.82), peak lean 41 deg``.
 
-    In brackets the quartiles; five times until the fifth stand.
+    Of the lengths of all rises, s; in brackets the quartiles. Five times: until the fifth stand.
     """
-    count, word = len(table), {"squat": "squat"}.get(activity, "stand")
+    count, word = len(rises), {"squat": "squat"}.get(activity, "stand")
     parts = [f"{count or 'no'} {word}{'' if count == 1 else 's'}"]
     if "five_times_standing_s" in figures:
         parts.append(f"five times {figures['five_times_standing_s']:.1f} s")
     if count:
-        low, high = np.percentile(table["rise_s"], [25, 75])
+        low, high = np.percentile(rises, [25, 75])
         spread = f" ({low:.2f} to {high:.2f})" if count > 1 else ""
         parts.append(f"rise {figures['rise_s']:.2f} s{spread}")
     if "peak_lean_deg" in figures:
@@ -78,6 +79,6 @@ def sentence(table: pd.DataFrame, activity: str, figures: dict[str, float]) -> s
     return ", ".join(parts)
 
 
-def _slope(values: np.ndarray) -> float:
+def _slope(values: NDArray[np.float64]) -> float:
     first, second = np.triu_indices(len(values), 1)
     return float(np.median((values[second] - values[first]) / (second - first)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from typing import NamedTuple
 
-from posexp.movement.events import EVENTS, Seen, events_of
+import numpy as np
+
+from posexp.movement.events import Moments, Seen, moments_in
 from posexp.movement.signals import Stretch, value_at
 
 _QUIET = 0.1  # of its peak: slower than that, the body has come to rest
@@ -13,17 +14,43 @@ _STEADY = 0.3  # s that it must stay so
 _SETTLES = 3.0  # s after standing in which it is looked for
 _AROUND = 1.0  # s before a rise that belong to it where no lean was seen
 
-COLUMNS = (
-    "repetition", *EVENTS, "rise_s", "descent_s", "flexion_s", "momentum_transfer_s", "extension_s",
-    "stabilisation_s", "rise_px", "peak_rise_velocity_px_s", "peak_lean_deg",
-    "peak_lean_velocity_deg_s", "left_knee_at_rise_deg", "right_knee_at_rise_deg",
-    "left_knee_standing_deg", "right_knee_standing_deg", "knee_difference_deg",
-)  # fmt: skip
-"""Of the table of repetitions, before metres and uncertainties."""
+
+class Repetition(NamedTuple):
+    """A row of the table of repetitions; NaN where not known.
+
+    Events in s; durations in s; the rise and its highest velocity in px, px/s, m and m/s; the
+    trunk's largest lean from the vertical and how fast it went there, degrees and degrees/s; knee
+    flexion where the rise starts and where it ends, and left minus right as a mean over it,
+    degrees.
+    """
+
+    repetition: int
+    lean_start: float
+    rise_start: float
+    standing: float
+    sit_start: float
+    seated: float
+    rise_s: float
+    descent_s: float
+    flexion_s: float
+    momentum_transfer_s: float
+    extension_s: float
+    stabilisation_s: float
+    rise_px: float
+    peak_rise_velocity_px_s: float
+    rise_m: float
+    peak_rise_velocity_m_s: float
+    peak_lean_deg: float
+    peak_lean_velocity_deg_s: float
+    left_knee_at_rise_deg: float
+    right_knee_at_rise_deg: float
+    left_knee_standing_deg: float
+    right_knee_standing_deg: float
+    knee_difference_deg: float
 
 
-def repetition_table(seen: Seen, activity: str) -> tuple[pd.DataFrame, list[str]]:
-    """`COLUMNS`, a row per repetition, and what was not counted, in sentences.
+def repetitions_in(seen: Seen, activity: str) -> tuple[list[Repetition], list[str]]:
+    """Each repetition, and what was not counted, in sentences.
 
     The phases of a chair stand are those of Schenkman, Berger, Riley, Mann and Hodge (Whole-body
     movements during rising to standing from sitting, Phys Ther 1990): *flexion momentum* from the
@@ -31,27 +58,26 @@ def repetition_table(seen: Seen, activity: str) -> tuple[pd.DataFrame, list[str]
     the ankle, *extension* from there to standing, *stabilisation* until trunk and hips rest. The
     second and third are told only where the model has an ankle angle.
     """
-    moments, notes = events_of(seen, activity)
-    rows = []
-    for number, each in enumerate(moments.itertuples(index=False), 1):
-        lean_start, start, standing = each.lean_start, each.rise_start, each.standing
-        turn = _most_dorsiflexion(seen, start, standing) if activity == "sit_to_stand" else np.nan
-        first = lean_start if np.isfinite(lean_start) else start - _AROUND
-        if activity == "squat" and np.isfinite(each.sit_start):
-            first = each.sit_start
-        lean, lean_velocity = _peaks(seen.leans, first, standing)
-        knees = [
-            [value_at(seen.time, knee, moment) for knee in seen.knees.T]
-            for moment in (start, standing)
-        ]
-        rows.append((
-            number, *(getattr(each, name) for name in EVENTS), standing - start,
-            each.seated - each.sit_start, start - lean_start, turn - start, standing - turn,
-            _settled(seen, activity, standing, each.sit_start) - standing, each.rise,
-            each.peak_velocity, lean, lean_velocity, *knees[0], *knees[1],
-            _mean_difference(seen, start, standing),
-        ))  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS)), notes
+    moments, notes = moments_in(seen, activity)
+    return [_measured(seen, activity, row, each) for row, each in enumerate(moments, 1)], notes
+
+
+def _measured(seen: Seen, activity: str, number: int, at: Moments) -> Repetition:
+    start, standing, scale = at.rise_start, at.standing, seen.metres_per_px
+    turn = _most_dorsiflexion(seen, start, standing) if activity == "sit_to_stand" else np.nan
+    first = at.lean_start if activity == "sit_to_stand" else at.sit_start
+    lean, lean_velocity = _peaks(
+        seen.leans, first if np.isfinite(first) else start - _AROUND, standing
+    )
+    knees = [
+        value_at(seen.time, knee, moment) for moment in (start, standing) for knee in seen.knees.T
+    ]
+    return Repetition(
+        number, *at[:5], standing - start, at.seated - at.sit_start, start - at.lean_start,
+        turn - start, standing - turn, _settled(seen, activity, at) - standing, at.rise,
+        at.peak_velocity, scale * at.rise, scale * at.peak_velocity, lean, lean_velocity, *knees,
+        _mean_difference(seen, start, standing),
+    )  # fmt: skip
 
 
 def _most_dorsiflexion(seen: Seen, start: float, standing: float) -> float:
@@ -74,14 +100,15 @@ def _peaks(parts: list[Stretch], first: float, last: float) -> tuple[float, floa
     return float("nan"), float("nan")
 
 
-def _settled(seen: Seen, activity: str, standing: float, limit: float) -> float:
+def _settled(seen: Seen, activity: str, at: Moments) -> float:
     """When height and lean have come to rest after standing, s.
 
     NaN where they never do before the person sits down, or the recording ends.
     """
     if activity != "sit_to_stand":
         return float("nan")
-    last = np.nanmin([limit, standing + _SETTLES])
+    standing = at.standing
+    last = np.nanmin([at.sit_start, standing + _SETTLES])
     settled = [standing]
     for parts in (seen.path(activity), seen.leans):
         for part in parts:

@@ -11,7 +11,7 @@ from posexp.errors import check_choice
 from posexp.measure import kinematics
 from posexp.movement.events import ACTIVITIES, Seen, activity_of
 from posexp.movement.outcomes import outcomes, sentence
-from posexp.movement.phases import COLUMNS, repetition_table
+from posexp.movement.phases import Repetition, repetitions_in
 from posexp.movement.uncertainty import SUFFIX, bootstrap
 from posexp.pose.sequence import PoseSequence
 
@@ -48,7 +48,7 @@ class Repetitions:
         """``5 stands, five times 11.2 s, rise 0.79 s (0.76 to 0.82), peak lean 41 deg``."""
         if self.activity == "none":
             return ""
-        return sentence(self.table, self.activity, self.figures)
+        return sentence(self.table["rise_s"].to_numpy(float), self.activity, self.figures)
 
     def metrics(self) -> dict[str, float]:
         """`figures` under their names in MLflow, ``movement/...``."""
@@ -88,23 +88,23 @@ def repetitions(
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
     if activity == "auto":
         activity = activity_of(seen)
-    end = float(seen.time[-1])
-    table, notes = repetition_table(seen, activity)
-    blind = _blind(seen, activity, table)
-    notes += blind
+    rows, notes = repetitions_in(seen, activity)
+    blind = _blind(seen, activity, rows)
+    end = -np.inf if blind else float(seen.time[-1])
 
-    def tables(what: Seen) -> tuple[pd.DataFrame, dict[str, float]]:
-        found, _ = repetition_table(what, activity)
-        return found, outcomes(found, activity, -np.inf if blind else end)
+    def compute(what: Seen) -> tuple[list[Repetition], dict[str, float]]:
+        found, _ = repetitions_in(what, activity)
+        return found, outcomes(found, activity, end)
 
-    figures = outcomes(table, activity, -np.inf if blind else end)
-    if table.empty and not notes:
-        notes.append(f"nothing goes up and stays: the {seen.height(activity)} never rise")
-    elif raw is not None and not table.empty:
-        spread, of_figures = bootstrap(tables, seen, seen_in(raw))
+    table = pd.DataFrame(rows, columns=list(Repetition._fields))
+    figures = outcomes(rows, activity, end)
+    if not rows and not notes:
+        notes.append(f"the {seen.height(activity)} never rise")
+    elif raw is not None and rows:
+        spread, of_figures = bootstrap(compute, seen, seen_in(raw))
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
-    notes += _unknown(seen, table, activity)
+    notes += [*blind, *_unknown(seen, rows, activity)]
     return Repetitions(activity, table, figures, seen.height(activity), tuple(notes))
 
 
@@ -142,23 +142,21 @@ def _forward(lean: np.ndarray) -> np.ndarray:
     return lean if high - middle >= middle - low else -lean
 
 
-def _beside(table: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
+def _beside(table: pd.DataFrame, spread: np.ndarray) -> pd.DataFrame:
     """The table with each standard deviation after its column."""
-    columns = {}
-    for name in table:
-        columns[name] = table[name]
-        if name in spread:
-            columns[f"{name}{SUFFIX}"] = spread[name]
+    columns = {"repetition": table["repetition"]}
+    for index, name in enumerate(table.columns[1:], 1):
+        columns |= {name: table[name], name + SUFFIX: spread[:, index]}
     return pd.DataFrame(columns)
 
 
-def _blind(seen: Seen, activity: str, table: pd.DataFrame) -> list[str]:
+def _blind(seen: Seen, activity: str, rows: list[Repetition]) -> list[str]:
     """Stretches between repetitions in which nothing is seen, in sentences."""
-    if table.empty:
+    if not rows:
         return []
     values = getattr(seen, seen.height(activity))
     times = seen.time[np.isfinite(values)]
-    inside = times[(times >= table["rise_start"].iloc[0]) & (times <= table["standing"].iloc[-1])]
+    inside = times[(times >= rows[0].rise_start) & (times <= rows[-1].standing)]
     long = np.flatnonzero(np.diff(inside) > _BLIND)
     return [
         f"from {inside[row]:.1f} to {inside[row + 1]:.1f} s nothing is seen: repetitions there are "
@@ -167,7 +165,7 @@ def _blind(seen: Seen, activity: str, table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _unknown(seen: Seen, table: pd.DataFrame, activity: str) -> list[str]:
+def _unknown(seen: Seen, rows: list[Repetition], activity: str) -> list[str]:
     """Which columns are empty for want of joints, in sentences."""
     notes = []
     if not np.isfinite(seen.knees).any():
@@ -175,11 +173,11 @@ def _unknown(seen: Seen, table: pd.DataFrame, activity: str) -> list[str]:
     usual = "hips" if activity == "sit_to_stand" else "shoulders"
     if (height := seen.height(activity)) != usual:
         notes.append(f"the {usual} are hardly seen: the {height} are timed in their place")
-    if len(table) and activity == "sit_to_stand" and table["lean_start"].isna().all():
+    if rows and activity == "sit_to_stand" and not np.isfinite([r.lean_start for r in rows]).any():
         notes.append("no lean of the trunk is seen before the rises: no phase of flexion momentum")
     return notes
 
 
 def _nothing(activity: str, why: str) -> Repetitions:
-    empty = pd.DataFrame(columns=list(COLUMNS), dtype=float)
+    empty = pd.DataFrame(columns=list(Repetition._fields), dtype=float)
     return Repetitions(activity, empty, {"repetitions": 0.0}, notes=(why,))

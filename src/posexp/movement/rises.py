@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -10,13 +12,20 @@ from scipy.signal import find_peaks
 from posexp.errors import TableError
 from posexp.movement.signals import Array, Stretch, stretches
 
-COLUMNS = ("start", "end", "peak_velocity", "rise")
-
 _APART = 0.8  # s between the peaks of two rises
 _PEAK = 0.5  # of the 99.5th percentile of the velocity: lower peaks are no rises
 _BEGINS = 0.1  # of a rise's own peak velocity: where it starts and ends
 _SMALLEST = 0.3  # of the range of the height: less is a fidget
 _SHORTEST = 0.2  # s; noise that passed the low-pass goes up for half a period of 6 Hz, 0.08 s
+
+
+class Rise(NamedTuple):
+    """From `start` to `end`, s, at up to `peak_velocity`, units/s, by `rise`, units."""
+
+    start: float
+    end: float
+    peak_velocity: float
+    rise: float
 
 
 def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
@@ -49,13 +58,19 @@ def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
         Unless both have the same length and the times increase.
     """
     times, heights = _checked(time, height)
-    return rises_in(stretches(times, heights), times)
+    rises, notes = rises_in(stretches(times, heights), times)
+    table = pd.DataFrame(rises, columns=list(Rise._fields), dtype=float)
+    table.attrs["notes"] = notes
+    return table
 
 
-def rises_in(parts: list[Stretch], times: Array) -> pd.DataFrame:
-    """As `find_rises`, in a height that is smoothed already; `times` (T,) s of the recording."""
+def rises_in(parts: list[Stretch], times: Array) -> tuple[list[Rise], list[str]]:
+    """Rises and notes as `find_rises` tells them, of a height that is smoothed already.
+
+    `times` are the recording's, s.
+    """
     notes: list[str] = []
-    rises: list[tuple[float, float, float, float]] = []
+    rises: list[Rise] = []
     if parts:
         everything = np.concatenate([part.value for part in parts])
         velocity = np.concatenate([part.velocity for part in parts])
@@ -63,20 +78,18 @@ def rises_in(parts: list[Stretch], times: Array) -> pd.DataFrame:
         smallest = _SMALLEST * float(np.subtract(*np.percentile(everything, [99, 1])))
         for part in parts if lowest > 0 else ():
             rises += sorted(_rises(part, lowest, smallest, notes, (times[0], times[-1])))
-    table = pd.DataFrame(rises, columns=list(COLUMNS), dtype=float)
-    table.attrs["notes"] = notes
-    return table
+    return rises, notes
 
 
 def _rises(
     part: Stretch, lowest: float, smallest: float, notes: list[str], ends: tuple[float, float]
-) -> list[tuple[float, float, float, float]]:
+) -> list[Rise]:
     """Rises of a stretch; those that its ends cut are told in `notes`."""
     apart = max(1, round(_APART / (part.time[1] - part.time[0])))
     # A peak at an end counts: it is half a rise, and that is to be said.
     padded = np.concatenate([[-np.inf], part.velocity, [-np.inf]])
     peaks = find_peaks(padded, height=lowest, distance=apart)[0] - 1
-    found: list[tuple[float, float, float, float]] = []
+    found: list[Rise] = []
     taken: list[tuple[float, float]] = []
     for peak in sorted(peaks, key=lambda row: -part.velocity[row]):
         at = float(part.time[peak])
@@ -94,7 +107,7 @@ def _rises(
             how = "begins" if start is None else "ends"
             notes.append(f"a rise at {at:.2f} s is not counted: the {what} {how} in it")
             continue
-        found.append((start, end, float(part.velocity[peak]), rise))
+        found.append(Rise(start, end, float(part.velocity[peak]), rise))
     return found
 
 

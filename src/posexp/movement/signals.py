@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +83,12 @@ def _smoothed(times: Array, values: Array) -> Stretch:
     grid = np.linspace(times[0], times[-1], max(4, round((times[-1] - times[0]) * rate) + 1))
     even = np.interp(grid, times, values)
     rate = 1 / (grid[1] - grid[0])
-    # Two passes of order 2, -3 dB at 6 Hz after both (Winter 2009, ch. 2).
-    sections = butter(2, CUTOFF / 0.802, fs=rate, output="sos")
     pad = min(len(even) - 1, round(_PAD * rate))
-    smooth = sosfiltfilt(sections, even, padlen=pad)
+    smooth = sosfiltfilt(_low_pass(rate), even, padlen=pad)
     return Stretch(grid, smooth, np.gradient(smooth, grid))
+
+
+@functools.lru_cache(maxsize=8)
+def _low_pass(rate: float) -> Array:
+    """For two passes of order 2: -3 dB at 6 Hz after both (Winter 2009, ch. 2)."""
+    return np.asarray(butter(2, CUTOFF / 0.802, fs=rate, output="sos"))

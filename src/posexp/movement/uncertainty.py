@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.movement.events import Seen
+from posexp.movement.phases import Repetition
 from posexp.movement.signals import CUTOFF, Array
 
 SUFFIX = "_bootstrap_sd"
@@ -22,13 +22,13 @@ _BLOCK = 0.1  # s of residuals that stay together: as long as a model's error in
 _CLIPPED = 3.0  # standard deviations: what cleaning took for outliers is no shake
 _SHAKEN = ("hips", "shoulders", "lean", "knees", "ankles")
 
-Tables = Callable[[Seen], tuple[pd.DataFrame, dict[str, float]]]
+Compute = Callable[[Seen], tuple[list[Repetition], dict[str, float]]]
 
 
 def bootstrap(
-    tables: Tables, seen: Seen, raw: Seen, seed: int = 0
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Standard deviations of a table of repetitions and of the figures made of it.
+    compute: Compute, seen: Seen, raw: Seen, seed: int = 0
+) -> tuple[Array, dict[str, float]]:
+    """Standard deviations of each number of each repetition, and of the figures of the clip.
 
     A moving-block bootstrap over frames (Künsch, Ann Stat 1989): the residuals, raw minus cleaned,
     of all signals at once are cut into blocks of 0.1 s, drawn anew, added to the cleaned signals,
@@ -40,9 +40,8 @@ def bootstrap(
 
     Parameters
     ----------
-    tables : callable
-        From what is seen to the table (a row per repetition, with ``rise_start`` and
-        ``standing``, s) and the figures of the clip.
+    compute : callable
+        From what is seen to the repetitions and the figures.
     seen, raw : Seen
         Cleaned, and as the model said it.
     seed : int
@@ -50,46 +49,41 @@ def bootstrap(
 
     Returns
     -------
-    (DataFrame, dict)
-        As `tables` returns them, with standard deviations in place of values; NaN, or left out,
-        where fewer than half of the replicates have the number.
+    ((N, columns of Repetition) array, dict)
+        Standard deviations; NaN, or left out, where fewer than half of the replicates have the
+        number.
     """
-    table, figures = tables(seen)
+    rows, figures = compute(seen)
     random = np.random.default_rng(seed)
     residuals = {name: _residuals(seen, raw, name) for name in _SHAKEN}
-    step = float(np.median(np.diff(seen.time)))
-    length = max(1, round(_BLOCK / step))
-    columns = [name for name in table if name != "repetition"]
-    found = np.full((REPLICATES, len(table), len(columns)), np.nan)
-    sums: dict[str, list[float]] = {name: [] for name in figures}
+    length = max(1, round(_BLOCK / float(np.median(np.diff(seen.time)))))
+    found = np.full((REPLICATES, len(rows), len(Repetition._fields)), np.nan)
+    sums = {name: np.full(REPLICATES, np.nan) for name in figures}
     for draw in range(REPLICATES):
-        rows = _blocks(len(seen.time), length, random)
-        shaken = {name: getattr(seen, name) + noise[rows] for name, noise in residuals.items()}
-        again, numbers = tables(replace(seen, **shaken))
-        matched = match(table, again)
-        for row, other in enumerate(matched):
+        frames = _blocks(len(seen.time), length, random)
+        shaken = {name: getattr(seen, name) + noise[frames] for name, noise in residuals.items()}
+        again, numbers = compute(replace(seen, **shaken))
+        for row, other in enumerate(match(spans_of(rows), spans_of(again))):
             if other is not None:
-                found[draw, row] = again[columns].iloc[other]
-        if len(again) == len(table):
-            for name in sums:
-                sums[name].append(numbers.get(name, np.nan))
-    spread = pd.DataFrame({name: _sd(found[:, :, i]) for i, name in enumerate(columns)})
-    of_figures = {name: float(_sd(np.array(values))) for name, values in sums.items() if values}
-    return spread, {name: sd for name, sd in of_figures.items() if np.isfinite(sd)}
+                found[draw, row] = again[other]
+        for name in sums if len(again) == len(rows) else ():
+            sums[name][draw] = numbers.get(name, np.nan)
+    of_figures = {name: float(_sd(values)) for name, values in sums.items()}
+    return _sd(found), {name: sd for name, sd in of_figures.items() if np.isfinite(sd)}
 
 
-def match(first: pd.DataFrame, second: pd.DataFrame) -> list[int | None]:
-    """For each repetition of `first` the row of `second` whose rise overlaps it most, or None.
+def spans_of(rows: list[Repetition]) -> Array:
+    """(N, 2) start and end of each rise, s."""
+    return np.array([(row.rise_start, row.standing) for row in rows], float).reshape(-1, 2)
 
-    Each row of `second` is taken once; ``rise_start`` and ``standing``, s, say when a rise is.
+
+def match(first: Array, second: Array) -> list[int | None]:
+    """For each span of `first` (N, 2), s, the row of `second` that overlaps it most, or None.
+
+    Each row of `second` is taken once.
     """
-    if first.empty or second.empty:
-        return [None] * len(first)
-    starts, ends = (
-        [table[name].to_numpy(float) for table in (first, second)]
-        for name in ("rise_start", "standing")
-    )
-    overlap = np.minimum.outer(*ends) - np.maximum.outer(*starts)
+    overlap = np.minimum.outer(first[:, 1], second[:, 1])
+    overlap -= np.maximum.outer(first[:, 0], second[:, 0])
     matched: list[int | None] = [None] * len(first)
     while (overlap > 0).any():
         row, other = (int(i) for i in np.unravel_index(np.argmax(overlap), overlap.shape))
