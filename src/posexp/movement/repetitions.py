@@ -56,18 +56,18 @@ class Repetitions:
 
 
 def repetitions(
-    poses: PoseSequence, activity: str = "auto", raw: PoseSequence | None = None
+    poses: PoseSequence, activity: str = "auto", cleaned: PoseSequence | None = None
 ) -> Repetitions:
     """Find the chair stands or squats of a clip, and measure each.
 
     Parameters
     ----------
     poses : PoseSequence
-        Of one person, cleaned or as the model gave them.
+        Of one person, as the model gave them.
     activity : {"auto", "sit_to_stand", "squat", "none"}
         What is done; ``auto``: squats where the hips turn round at the bottom without a rest.
-    raw : PoseSequence, optional
-        As the model gave them, for the uncertainties; without them there are none.
+    cleaned : PoseSequence, optional
+        The same, cleaned, where that has been done; `poses` cleaned in the standard way by default.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def repetitions(
     check_choice("activity", activity, ("auto", *ACTIVITIES, "none"))
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")
-    seen = seen_in(poses)
+    seen = seen_in(cleaned or poses)
     if not (np.isfinite(seen.hips) | np.isfinite(seen.shoulders)).any():
         activity = "sit_to_stand" if activity == "auto" else activity
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
@@ -100,8 +100,8 @@ def repetitions(
     figures = outcomes(rows, activity, end)
     if not rows and not notes:
         notes.append(f"the {seen.height(activity)} never rise")
-    elif raw is not None and rows:
-        spread, of_figures = bootstrap(compute, seen, seen_in(raw))
+    elif rows:
+        spread, of_figures = bootstrap(compute, seen, seen_in(poses))
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
     notes += [*blind, *_unknown(seen, rows, activity)]
@@ -125,9 +125,27 @@ def seen_in(poses: PoseSequence) -> Seen:
     length = np.nan
     if line is not None and np.isfinite(line).any():
         length = float(np.nanmedian(np.linalg.norm(line, axis=-1)))
-    return Seen(
-        poses.time, hips, shoulders, _forward(lean), flexion, np.full((frames, 2), np.nan), length
-    )
+    return Seen(poses.time, hips, shoulders, _forward(lean), flexion, _dorsiflexion(poses), length)
+
+
+def _dorsiflexion(poses: PoseSequence) -> np.ndarray:
+    """(T, 2) of the left and right ankle, degrees; 0 with the foot at right angles to the shank.
+
+    NaN for a skeleton without heels and toes.
+    """
+    columns = []
+    for side in ("left", "right"):
+        names = [f"{side}_{part}" for part in ("knee", "ankle", "heel", "foot_index")]
+        if not set(names) <= set(poses.skeleton.joints):
+            columns.append(np.full(len(poses), np.nan))
+            continue
+        knee, ankle, heel, toe = (poses.joint(name).astype(float) for name in names)
+        shank, foot = knee - ankle, toe - heel
+        lengths = np.linalg.norm(shank, axis=1) * np.linalg.norm(foot, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosine = (shank * foot).sum(axis=1) / lengths
+        columns.append(90 - np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
+    return np.stack(columns, axis=1)
 
 
 def _forward(lean: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posexp.movement.events import Seen
 from posexp.movement.phases import Repetition
-from posexp.movement.signals import CUTOFF, Array
+from posexp.movement.signals import CUTOFF, Array, stretches
 
 SUFFIX = "_bootstrap_sd"
 """Ends the name of the standard deviation of the column before it, in the same unit."""
@@ -19,7 +19,8 @@ REPLICATES = 40
 """Tables that a standard deviation is made of: it is known to about a ninth of itself."""
 
 _BLOCK = 0.1  # s of residuals that stay together: as long as a model's error in a frame lasts
-_CLIPPED = 3.0  # standard deviations: what cleaning took for outliers is no shake
+_CLIPPED = 3.0  # standard deviations: beyond are outliers, which cleaning has taken out
+_LEAST = 0.25  # share of noise above the cutoff that is taken for granted at a low frame rate
 _SHAKEN = ("hips", "shoulders", "lean", "knees", "ankles")
 
 Compute = Callable[[Seen], tuple[list[Repetition], dict[str, float]]]
@@ -30,10 +31,10 @@ def bootstrap(
 ) -> tuple[Array, dict[str, float]]:
     """Standard deviations of each number of each repetition, and of the figures of the clip.
 
-    A moving-block bootstrap over frames (Künsch, Ann Stat 1989): the residuals, raw minus cleaned,
-    of all signals at once are cut into blocks of 0.1 s, drawn anew, added to the cleaned signals,
-    and everything is computed again, `REPLICATES` times. The residuals hold only what is faster
-    than 6 Hz, so they are scaled to the noise of all frequencies, as if it were white.
+    A moving-block bootstrap over frames (Künsch, Ann Stat 1989): what of the model's own signals is
+    faster than 6 Hz, which no movement is, is cut into blocks of 0.1 s, of all signals at once;
+    they are drawn anew and added to the cleaned signals, and everything is computed again,
+    `REPLICATES` times. They are scaled to the noise of all frequencies, as if it were white.
 
     That is how much a number would change if the same person did the same again before the same
     model; not how far the model is off, which is the same in every frame and every replicate.
@@ -55,13 +56,13 @@ def bootstrap(
     """
     rows, figures = compute(seen)
     random = np.random.default_rng(seed)
-    residuals = {name: _residuals(seen, raw, name) for name in _SHAKEN}
+    noise = {name: _noises(seen.time, getattr(raw, name)) for name in _SHAKEN}
     length = max(1, round(_BLOCK / float(np.median(np.diff(seen.time)))))
     found = np.full((REPLICATES, len(rows), len(Repetition._fields)), np.nan)
     sums = {name: np.full(REPLICATES, np.nan) for name in figures}
     for draw in range(REPLICATES):
         frames = _blocks(len(seen.time), length, random)
-        shaken = {name: getattr(seen, name) + noise[frames] for name, noise in residuals.items()}
+        shaken = {name: getattr(seen, name) + each[frames] for name, each in noise.items()}
         again, numbers = compute(replace(seen, **shaken))
         for row, other in enumerate(match(spans_of(rows), spans_of(again))):
             if other is not None:
@@ -92,22 +93,35 @@ def match(first: Array, second: Array) -> list[int | None]:
     return matched
 
 
-def _residuals(seen: Seen, raw: Seen, name: str) -> Array:
-    """Raw minus cleaned; those of other frames where either is not known."""
-    values = np.asarray(getattr(raw, name) - getattr(seen, name), float)
-    columns = values.reshape(len(values), -1)
-    step = float(np.median(np.diff(seen.time)))
-    share = 1 - 2 * CUTOFF * step  # of white noise that is faster than the cutoff
-    scale = 1 / np.sqrt(max(share, 0.25))
-    for column in columns.T:
-        known = np.isfinite(column)
-        if not known.any():
-            column[:] = 0
-            continue
-        limit = _CLIPPED * 1.4826 * float(np.median(np.abs(column[known])))
-        column[:] = scale * np.clip(column, -limit, limit)
-        column[~known] = np.resize(column[known], (~known).sum())
-    return values
+def _noises(time: Array, values: Array) -> Array:
+    """`_noise` of (T,) values, or of each column of (T, n)."""
+    if values.ndim == 1:
+        return _noise(time, values)
+    return np.stack([_noise(time, column) for column in values.T], axis=1)
+
+
+def _noise(time: Array, values: Array) -> Array:
+    """(T,) what is faster than `CUTOFF`, as large as the noise of all frequencies.
+
+    Where nothing is known the noise of other frames.
+    """
+    rest = values - _slow(time, values)
+    known = np.isfinite(rest)
+    if not known.any():
+        return np.zeros(len(values))
+    share = 1 - 2 * CUTOFF * float(np.median(np.diff(time)))  # of white noise above the cutoff
+    limit = _CLIPPED * 1.4826 * float(np.median(np.abs(rest[known])))
+    rest = np.clip(rest, -limit, limit) / np.sqrt(max(share, _LEAST))
+    rest[~known] = np.resize(rest[known], (~known).sum())
+    return rest
+
+
+def _slow(time: Array, values: Array) -> Array:
+    slow = np.full(len(values), np.nan)
+    for part in stretches(time, values):
+        rows = (time >= part.time[0]) & (time <= part.time[-1])
+        slow[rows] = np.interp(time[rows], part.time, part.value)
+    return slow
 
 
 def _blocks(frames: int, length: int, random: np.random.Generator) -> NDArray[np.intp]:
