@@ -12,8 +12,6 @@ from scipy.signal import find_peaks
 from posexp.movement.rises import Rise, rises_in
 from posexp.movement.signals import Array, Stretch, stretches
 
-ACTIVITIES = ("sit_to_stand", "squat")
-
 _SEATED = 0.35  # s at the bottom, median: shorter is a squat, that turns round without a rest
 _EARLY = 0.5  # s before somebody sits in which the next lean may begin
 _SLACK = 0.1  # s by which a rise and the sitting down beside it may overlap

@@ -9,11 +9,13 @@ import pandas as pd
 
 from posexp.errors import check_choice
 from posexp.measure import kinematics
-from posexp.movement.events import ACTIVITIES, Seen, activity_of
+from posexp.movement.events import Seen, activity_of
 from posexp.movement.outcomes import outcomes, sentence
 from posexp.movement.phases import Repetition, repetitions_in
+from posexp.movement.scale import Scale, scale_of, tilt_of
 from posexp.movement.uncertainty import SUFFIX, bootstrap
 from posexp.pose.sequence import PoseSequence
+from posexp.settings import ACTIVITIES, ScaleSettings
 
 _BLIND = 1.0  # s unseen between two repetitions in which there may have been another
 
@@ -56,7 +58,10 @@ class Repetitions:
 
 
 def repetitions(
-    poses: PoseSequence, activity: str = "auto", cleaned: PoseSequence | None = None
+    poses: PoseSequence,
+    activity: str = "auto",
+    scale: ScaleSettings | None = None,
+    cleaned: PoseSequence | None = None,
 ) -> Repetitions:
     """Find the chair stands or squats of a clip, and measure each.
 
@@ -66,6 +71,8 @@ def repetitions(
         Of one person, as the model gave them.
     activity : {"auto", "sit_to_stand", "squat", "none"}
         What is done; ``auto``: squats where the hips turn round at the bottom without a rest.
+    scale : ScaleSettings, optional
+        What is known in metres: then rises and velocities are told in m and m/s too.
     cleaned : PoseSequence, optional
         The same, cleaned, where that has been done; `poses` cleaned in the standard way by default.
 
@@ -79,10 +86,12 @@ def repetitions(
     ConfigError
         For another activity.
     """
-    check_choice("activity", activity, ("auto", *ACTIVITIES, "none"))
+    check_choice("activity", activity, ACTIVITIES)
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")
-    seen = seen_in(cleaned or poses)
+    cleaned = cleaned or poses
+    metres = scale_of(cleaned, scale or ScaleSettings())
+    seen = seen_in(cleaned, metres.metres_per_px)
     if not (np.isfinite(seen.hips) | np.isfinite(seen.shoulders)).any():
         activity = "sit_to_stand" if activity == "auto" else activity
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
@@ -104,11 +113,11 @@ def repetitions(
         spread, of_figures = bootstrap(compute, seen, seen_in(poses))
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
-    notes += [*blind, *_unknown(seen, rows, activity)]
+    notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned))]
     return Repetitions(activity, table, figures, seen.height(activity), tuple(notes))
 
 
-def seen_in(poses: PoseSequence) -> Seen:
+def seen_in(poses: PoseSequence, metres_per_px: float = float("nan")) -> Seen:
     """Heights, lean and flexion of a sequence; NaN for what its skeleton lacks."""
     joints, frames = poses.skeleton.joints, len(poses)
 
@@ -125,7 +134,10 @@ def seen_in(poses: PoseSequence) -> Seen:
     length = np.nan
     if line is not None and np.isfinite(line).any():
         length = float(np.nanmedian(np.linalg.norm(line, axis=-1)))
-    return Seen(poses.time, hips, shoulders, _forward(lean), flexion, _dorsiflexion(poses), length)
+    return Seen(
+        poses.time, hips, shoulders, _forward(lean), flexion, _dorsiflexion(poses), length,
+        metres_per_px,
+    )  # fmt: skip
 
 
 def _dorsiflexion(poses: PoseSequence) -> np.ndarray:
@@ -193,6 +205,17 @@ def _unknown(seen: Seen, rows: list[Repetition], activity: str) -> list[str]:
         notes.append(f"the {usual} are hardly seen: the {height} are timed in their place")
     if rows and activity == "sit_to_stand" and not np.isfinite([r.lean_start for r in rows]).any():
         notes.append("no lean of the trunk is seen before the rises: no phase of flexion momentum")
+    return notes
+
+
+def _measure(scale: Scale, tilt: float) -> list[str]:
+    """What a metre was made of, and whether the camera is tilted, in sentences."""
+    notes = [scale.how] if scale.how else []
+    if abs(tilt) > 0:
+        notes.append(
+            f"the camera seems tilted by {abs(tilt):.0f} degrees: heights are along the picture's "
+            "vertical, and leans are off by as much"
+        )
     return notes
 
 
