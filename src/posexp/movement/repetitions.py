@@ -37,6 +37,8 @@ class Repetitions:
         What was followed up and down: ``hips`` or ``shoulders``.
     notes : tuple of str
         What was not counted, or not known, and why.
+    seen : Seen, optional
+        The heights and angles over time that they were found in.
     """
 
     activity: str
@@ -44,6 +46,7 @@ class Repetitions:
     figures: dict[str, float] = field(default_factory=dict)
     height: str = ""
     notes: tuple[str, ...] = ()
+    seen: Seen | None = None
 
     @property
     def sentence(self) -> str:
@@ -114,7 +117,7 @@ def repetitions(
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
     notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned))]
-    return Repetitions(activity, table, figures, seen.height(activity), tuple(notes))
+    return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen)
 
 
 def seen_in(poses: PoseSequence, metres_per_px: float = float("nan")) -> Seen:
