@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from posexp.errors import PosexpError
     from posexp.measure.comparison import Comparison, compare
     from posexp.measure.evaluation import Evaluation, evaluate
+    from posexp.movement.repetitions import Repetitions, repetitions
+    from posexp.movement.rises import find_rises
     from posexp.notebook.magics import load_ipython_extension
     from posexp.notebook.widgets import CompareRuns, RunView
     from posexp.people.find import Person, find_people
@@ -42,6 +44,9 @@ _HOMES = {
     "RunView": ("posexp.notebook.widgets", "RunView"),
     "load_ipython_extension": ("posexp.notebook.magics", "load_ipython_extension"),
     "read_truth": ("posexp.pose.truth", "read_truth"),
+    "find_rises": ("posexp.movement.rises", "find_rises"),
+    "repetitions": ("posexp.movement.repetitions", "repetitions"),
+    "Repetitions": ("posexp.movement.repetitions", "Repetitions"),
     "find_people": ("posexp.people.find", "find_people"),
     "Person": ("posexp.people.find", "Person"),
     "Evaluation": ("posexp.measure.evaluation", "Evaluation"),
@@ -57,9 +62,9 @@ _HOMES = {
 
 __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "CompareRuns", "Comparison", "Evaluation", "GroundTruth",
-    "Person", "PoseSequence", "PosexpError", "Run", "RunView", "Skeleton", "Sweep", "compare",
-    "evaluate", "extract", "find_people", "load", "load_ipython_extension", "read_truth", "rerun",
-    "run", "sweep",
+    "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView", "Skeleton", "Sweep",
+    "compare", "evaluate", "extract", "find_people", "find_rises", "load",
+    "load_ipython_extension", "read_truth", "repetitions", "rerun", "run", "sweep",
 ]  # fmt: skip
 
 

@@ -21,14 +21,16 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from posexp.errors import ConfigError, ModelError
+from posexp.errors import ConfigError, ModelError, check_choice
 from posexp.models import entries, registry
 from posexp.settings import (
+    ACTIVITIES,
     MOST_PEOPLE,
     KeypointSettings,
     LocalLauncher,
     OverlaySettings,
     PersonSettings,
+    ScaleSettings,
     SubmititLauncher,
     TrackingSettings,
     VideoSettings,
@@ -40,6 +42,7 @@ TEXT_KEYS = {
     "video.path": "video.path",
     "person": "person.who",
     "person.who": "person.who",
+    "scale.points": "scale.points",
     "model.weights": "model.weights",
     "tracking.folder": "tracking.folder",
     "tracking.uri": "tracking.uri",
@@ -55,8 +58,8 @@ ADDRESS = re.compile(r"\w+:/|//|\\\\").match
 """Whether text may be an address, and no path on this machine."""
 
 _NULLABLE = (
-    "video.path", "model.weights", "tracking.uri", "tracking.run_name", "tracking.sweep",
-    "launcher.partition", "launcher.account",
+    "video.path", "scale.points", "model.weights", "tracking.uri", "tracking.run_name",
+    "tracking.sweep", "launcher.partition", "launcher.account",
 )  # fmt: skip
 
 
@@ -70,11 +73,16 @@ class Config:
     model: Any = MISSING
     video: VideoSettings = field(default_factory=VideoSettings)
     person: PersonSettings = field(default_factory=PersonSettings)
+    activity: str = "auto"
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
     keypoints: KeypointSettings = field(default_factory=KeypointSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     launcher: Any = MISSING
     force: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("activity", self.activity, ACTIVITIES)
 
 
 def conf_folder() -> Path:
@@ -190,8 +198,10 @@ def logged_overrides(file: Path) -> list[str]:
     typed = [f"model={model}"]
     if "person" not in logged:  # of a version that followed nobody, whatever is the default now
         typed.append("person=off")
-    for section in ("model", "video", "person", "keypoints", "overlay"):
+    for section in ("model", "video", "person", "scale", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)
+    if (activity := logged.get("activity")) in ACTIVITIES:
+        typed.append(f"activity={activity}")
     return [text for text in typed if not text.startswith("model.name=")]
 
 
@@ -255,6 +265,7 @@ def choices() -> dict[str, tuple[str, ...]]:
     for model in models:
         for key, words in registry.choices(model).items():
             few[f"model.{key}"] = tuple(dict.fromkeys((*few.get(f"model.{key}", ()), *words)))
+    few["activity"] = ACTIVITIES
     keys = {key: few.get(key, ()) for known in models.values() for key in known}
     groups = {group: tuple(names) for group, names in _groups().items()} | {"model": tuple(models)}
     return {**groups, **{key: () for key in TEXT_KEYS}, **keys, **groups}

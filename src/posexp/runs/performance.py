@@ -198,6 +198,10 @@ class _Work:
             results.write_config(plain_of(self.job, self._estimator), folder)
         with self.doing("writing figures"):
             results.write_figures(poses, record.threshold, folder)
+        with self.doing("timing the movement"):
+            from posexp.runs.movement import write_repetitions
+
+            write_repetitions(poses, poses, self.job.config, record, folder)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             with self.doing("evaluating"):
                 results.write_truth(

@@ -31,6 +31,9 @@ ERROR, NOTE = "error", "note"
 PEOPLE, PERSON, DOUBT = "person.people", "person.followed", "person.doubt"
 """How many were found, the number of who is followed, and where that may be another."""
 
+MOVEMENT = "movement"
+"""What somebody did in it, in a sentence."""
+
 MODEL = "model"
 THRESHOLD = "keypoints.confidence_threshold"
 """Parameters."""
