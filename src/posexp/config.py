@@ -21,14 +21,17 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from posexp.errors import ConfigError, ModelError
+from posexp.errors import ConfigError, ModelError, check_choice
 from posexp.models import entries, registry
 from posexp.settings import (
+    ACTIVITIES,
+    CLEANINGS,
     MOST_PEOPLE,
     KeypointSettings,
     LocalLauncher,
     OverlaySettings,
     PersonSettings,
+    ScaleSettings,
     SubmititLauncher,
     TrackingSettings,
     VideoSettings,
@@ -40,6 +43,7 @@ TEXT_KEYS = {
     "video.path": "video.path",
     "person": "person.who",
     "person.who": "person.who",
+    "scale.points": "scale.points",
     "model.weights": "model.weights",
     "tracking.folder": "tracking.folder",
     "tracking.uri": "tracking.uri",
@@ -51,12 +55,15 @@ TEXT_KEYS = {
 }
 """Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
 
+_WORDS = {"cleaning": CLEANINGS, "activity": ACTIVITIES}
+"""Keys of no section, and what each may be."""
+
 ADDRESS = re.compile(r"\w+:/|//|\\\\").match
 """Whether text may be an address, and no path on this machine."""
 
 _NULLABLE = (
-    "video.path", "model.weights", "tracking.uri", "tracking.run_name", "tracking.sweep",
-    "launcher.partition", "launcher.account",
+    "video.path", "scale.points", "model.weights", "tracking.uri", "tracking.run_name",
+    "tracking.sweep", "launcher.partition", "launcher.account",
 )  # fmt: skip
 
 
@@ -70,11 +77,18 @@ class Config:
     model: Any = MISSING
     video: VideoSettings = field(default_factory=VideoSettings)
     person: PersonSettings = field(default_factory=PersonSettings)
+    cleaning: str = "standard"
+    activity: str = "auto"
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
     keypoints: KeypointSettings = field(default_factory=KeypointSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     launcher: Any = MISSING
     force: bool = False
+
+    def __post_init__(self) -> None:
+        for key, words in _WORDS.items():
+            check_choice(key, getattr(self, key), words)
 
 
 def conf_folder() -> Path:
@@ -190,8 +204,9 @@ def logged_overrides(file: Path) -> list[str]:
     typed = [f"model={model}"]
     if "person" not in logged:  # of a version that followed nobody, whatever is the default now
         typed.append("person=off")
-    for section in ("model", "video", "person", "keypoints", "overlay"):
+    for section in ("model", "video", "person", "scale", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)
+    typed += [f"{key}={logged[key]}" for key, words in _WORDS.items() if logged.get(key) in words]
     return [text for text in typed if not text.startswith("model.name=")]
 
 
@@ -255,6 +270,7 @@ def choices() -> dict[str, tuple[str, ...]]:
     for model in models:
         for key, words in registry.choices(model).items():
             few[f"model.{key}"] = tuple(dict.fromkeys((*few.get(f"model.{key}", ()), *words)))
+    few |= _WORDS
     keys = {key: few.get(key, ()) for known in models.values() for key in known}
     groups = {group: tuple(names) for group, names in _groups().items()} | {"model": tuple(models)}
     return {**groups, **{key: () for key in TEXT_KEYS}, **keys, **groups}

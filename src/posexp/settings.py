@@ -100,6 +100,62 @@ class PersonSettings:
         return (float(found[1]), float(found[2])) if found else None
 
 
+CLEANINGS = ("standard", "none")
+"""What ``cleaning=`` may say: how poses are made clean before anything is timed or measured."""
+
+ACTIVITIES = ("auto", "sit_to_stand", "squat", "none")
+"""What ``activity=`` may say."""
+
+
+@dataclass
+class ScaleSettings:
+    """What is known in metres: a body, a segment of it, or two points of the picture.
+
+    Parameters
+    ----------
+    height_m : float, optional
+        The person's height.
+    shank_m : float, optional
+        From knee to ankle.
+    points : str, optional
+        ``X,Y,X,Y``: two points at the person's depth, px of the upright picture.
+    distance_m : float, optional
+        Between these.
+    """
+
+    height_m: float | None = None
+    shank_m: float | None = None
+    points: str | None = None
+    distance_m: float | None = None
+
+    def __post_init__(self) -> None:
+        for key, low, high in (("height_m", 0.5, 2.6), ("shank_m", 0.1, 0.8)):
+            check_range(f"scale.{key}", getattr(self, key), low, high, "m")
+        check_range("scale.distance_m", self.distance_m, 0.01, 1000, "m")
+        if (self.points is None) != (self.distance_m is None):
+            raise ConfigError(
+                "scale", "expected scale.points and scale.distance_m together, got one of them",
+                "scale.points=X,Y,X,Y scale.distance_m=METRES",
+            )  # fmt: skip
+        given = [
+            f"scale.{key}" for key in ("height_m", "shank_m", "distance_m") if getattr(self, key)
+        ]
+        if len(given) > 1:
+            raise ConfigError("scale", f"expected one of them, got {' and '.join(given)}")
+        if self.points is not None and len(set(self.ends)) < 2:
+            raise ConfigError("scale.points", f"expected two points, got {self.points!r} twice")
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The two points, px."""
+        number = r"(\d{1,5}(?:\.\d+)?)"
+        found = re.fullmatch(rf"\s*{','.join([number] * 4)}\s*", self.points or "")
+        if not found:
+            raise ConfigError("scale.points", f"expected X,Y,X,Y in px, got {self.points!r}")
+        x, y, u, v = map(float, found.groups())
+        return (x, y), (u, v)
+
+
 @dataclass
 class KeypointSettings:
     """Which joints go to keypoints.csv, and what counts as confident (0..1)."""

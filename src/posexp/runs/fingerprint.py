@@ -13,6 +13,7 @@ from posexp.files import sha256_of
 from posexp.models import registry
 from posexp.models.native import library
 from posexp.pose.truth import truth_beside
+from posexp.settings import ScaleSettings
 
 PIPELINE = 1
 """Raised when the same video and model give other keypoints than before: results are then stale."""
@@ -22,6 +23,9 @@ FOLLOWING = 1
 
 _NOT_THE_RESULT = ("model", "video", "person", "tracking", "launcher", "force")
 """Sections of the configuration that `keypoints_of` covers, or that say where and how."""
+
+_LATER = {"cleaning": "standard", "activity": "auto", "scale": dict.fromkeys(vars(ScaleSettings()))}
+"""Keys that came after runs were finished, with the values that say nothing: those runs stay so."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,11 @@ def fingerprint_of(
     plain: dict[str, Any], content: Content, keypoints: str, columns: dict[str, str]
 ) -> str:
     """Over `keypoints`, the content of the truth, `columns` and the other keys that count."""
-    parts = {key: value for key, value in plain.items() if key not in _NOT_THE_RESULT}
+    parts = {
+        key: value
+        for key, value in plain.items()
+        if key not in _NOT_THE_RESULT and _LATER.get(key, ...) != value
+    }
     parts |= {"keypoints": [keypoints, plain["keypoints"]], "truth": content.truth}
     return _digest({**parts, "columns": columns})
 

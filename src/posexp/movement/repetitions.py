@@ -1,0 +1,227 @@
+"""Chair stands and squats in a sequence of poses: when, how long, how far, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from posexp.errors import check_choice
+from posexp.measure import kinematics
+from posexp.movement.events import Seen, activity_of
+from posexp.movement.outcomes import outcomes, sentence
+from posexp.movement.phases import Repetition, repetitions_in
+from posexp.movement.scale import Scale, scale_of, tilt_of
+from posexp.movement.uncertainty import SUFFIX, bootstrap
+from posexp.pose.sequence import PoseSequence
+from posexp.settings import ACTIVITIES, ScaleSettings
+
+_BLIND = 1.0  # s unseen between two repetitions in which there may have been another
+
+
+@dataclass(frozen=True)
+class Repetitions:
+    """The repetitions of a clip.
+
+    Parameters
+    ----------
+    activity : str
+        ``sit_to_stand``, ``squat`` or ``none``.
+    table : DataFrame
+        A row per repetition, columns as in docs/movement.md; NaN where not known. After each
+        column with a unit its standard deviation, ``{column}_bootstrap_sd``.
+    figures : dict of str to float
+        Of the clip, as `outcomes` names them, with their ``_bootstrap_sd``.
+    height : str
+        What was followed up and down: ``hips`` or ``shoulders``.
+    notes : tuple of str
+        What was not counted, or not known, and why.
+    seen : Seen, optional
+        The heights and angles over time that they were found in.
+    """
+
+    activity: str
+    table: pd.DataFrame
+    figures: dict[str, float] = field(default_factory=dict)
+    height: str = ""
+    notes: tuple[str, ...] = ()
+    seen: Seen | None = None
+
+    @property
+    def sentence(self) -> str:
+        """``5 stands, five times 11.2 s, rise 0.79 s (0.76 to 0.82), peak lean 41 deg``."""
+        if self.activity == "none":
+            return ""
+        return sentence(self.table["rise_s"].to_numpy(float), self.activity, self.figures)
+
+    def metrics(self) -> dict[str, float]:
+        """`figures` under their names in MLflow, ``movement/...``."""
+        return {f"movement/{name}": value for name, value in self.figures.items()}
+
+
+def repetitions(
+    poses: PoseSequence,
+    activity: str = "auto",
+    scale: ScaleSettings | None = None,
+    cleaned: PoseSequence | None = None,
+) -> Repetitions:
+    """Find the chair stands or squats of a clip, and measure each.
+
+    Parameters
+    ----------
+    poses : PoseSequence
+        Of one person, as the model gave them.
+    activity : {"auto", "sit_to_stand", "squat", "none"}
+        What is done; ``auto``: squats where the hips turn round at the bottom without a rest.
+    scale : ScaleSettings, optional
+        What is known in metres: then rises and velocities are told in m and m/s too.
+    cleaned : PoseSequence, optional
+        The same, cleaned, where that has been done; `poses` cleaned in the standard way by default.
+
+    Returns
+    -------
+    Repetitions
+        Its table is empty, and its notes say why, where there is nothing to be found.
+
+    Raises
+    ------
+    ConfigError
+        For another activity.
+    """
+    check_choice("activity", activity, ACTIVITIES)
+    if activity == "none":
+        return _nothing(activity, "activity=none: no repetitions were looked for")
+    cleaned = cleaned or poses
+    metres = scale_of(cleaned, scale or ScaleSettings())
+    seen = seen_in(cleaned, metres.metres_per_px)
+    if not (np.isfinite(seen.hips) | np.isfinite(seen.shoulders)).any():
+        activity = "sit_to_stand" if activity == "auto" else activity
+        return _nothing(activity, "neither hips nor shoulders are seen in any frame")
+    if activity == "auto":
+        activity = activity_of(seen)
+    rows, notes = repetitions_in(seen, activity)
+    blind = _blind(seen, activity, rows)
+    end = -np.inf if blind else float(seen.time[-1])
+
+    def compute(what: Seen) -> tuple[list[Repetition], dict[str, float]]:
+        found, _ = repetitions_in(what, activity)
+        return found, outcomes(found, activity, end)
+
+    table = pd.DataFrame(rows, columns=list(Repetition._fields))
+    figures = outcomes(rows, activity, end)
+    if not rows and not notes:
+        notes.append(f"the {seen.height(activity)} never rise")
+    elif rows:
+        spread, of_figures = bootstrap(compute, seen, seen_in(poses))
+        table = _beside(table, spread)
+        figures |= {name + SUFFIX: value for name, value in of_figures.items()}
+    notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned))]
+    return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen)
+
+
+def seen_in(poses: PoseSequence, metres_per_px: float = float("nan")) -> Seen:
+    """Heights, lean and flexion of a sequence; NaN for what its skeleton lacks."""
+    joints, frames = poses.skeleton.joints, len(poses)
+
+    def middle(part: str) -> np.ndarray:
+        names = [f"{side}_{part}" for side in ("left", "right")]
+        known = [poses.joint(name)[:, 1].astype(float) for name in names if name in joints]
+        return -np.mean(known, axis=0) if len(known) == 2 else np.full(frames, np.nan)
+
+    table = kinematics.angles(poses)
+    flexion = 180 - table.reindex(columns=["left_knee", "right_knee"]).to_numpy(float)
+    lean = table["trunk"].to_numpy(float) if "trunk" in table else np.full(frames, np.nan)
+    hips, shoulders = middle("hip"), middle("shoulder")
+    line = kinematics.trunk(poses)
+    length = np.nan
+    if line is not None and np.isfinite(line).any():
+        length = float(np.nanmedian(np.linalg.norm(line, axis=-1)))
+    return Seen(
+        poses.time, hips, shoulders, _forward(lean), flexion, _dorsiflexion(poses), length,
+        metres_per_px,
+    )  # fmt: skip
+
+
+def _dorsiflexion(poses: PoseSequence) -> np.ndarray:
+    """(T, 2) of the left and right ankle, degrees; 0 with the foot at right angles to the shank.
+
+    NaN for a skeleton without heels and toes.
+    """
+    columns = []
+    for side in ("left", "right"):
+        names = [f"{side}_{part}" for part in ("knee", "ankle", "heel", "foot_index")]
+        if not set(names) <= set(poses.skeleton.joints):
+            columns.append(np.full(len(poses), np.nan))
+            continue
+        knee, ankle, heel, toe = (poses.joint(name).astype(float) for name in names)
+        shank, foot = knee - ankle, toe - heel
+        lengths = np.linalg.norm(shank, axis=1) * np.linalg.norm(foot, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosine = (shank * foot).sum(axis=1) / lengths
+        columns.append(90 - np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
+    return np.stack(columns, axis=1)
+
+
+def _forward(lean: np.ndarray) -> np.ndarray:
+    """A lean to the image's right, as one that is positive forward.
+
+    Whoever rises leans forward far more than back: the far end of the angles is forward.
+    """
+    known = lean[np.isfinite(lean)]
+    if not known.size:
+        return lean
+    low, middle, high = np.percentile(known, [2, 50, 98])
+    return lean if high - middle >= middle - low else -lean
+
+
+def _beside(table: pd.DataFrame, spread: np.ndarray) -> pd.DataFrame:
+    """The table with each standard deviation after its column."""
+    columns = {"repetition": table["repetition"]}
+    for index, name in enumerate(table.columns[1:], 1):
+        columns |= {name: table[name], name + SUFFIX: spread[:, index]}
+    return pd.DataFrame(columns)
+
+
+def _blind(seen: Seen, activity: str, rows: list[Repetition]) -> list[str]:
+    """Stretches between repetitions in which nothing is seen, in sentences."""
+    if not rows:
+        return []
+    values = getattr(seen, seen.height(activity))
+    times = seen.time[np.isfinite(values)]
+    inside = times[(times >= rows[0].rise_start) & (times <= rows[-1].standing)]
+    long = np.flatnonzero(np.diff(inside) > _BLIND)
+    return [
+        f"from {inside[row]:.1f} to {inside[row + 1]:.1f} s nothing is seen: repetitions there are "
+        "not counted"
+        for row in long
+    ]
+
+
+def _unknown(seen: Seen, rows: list[Repetition], activity: str) -> list[str]:
+    """Which columns are empty for want of joints, in sentences."""
+    notes = []
+    if not np.isfinite(seen.knees).any():
+        notes.append("the legs are not seen: no knee angles")
+    usual = "hips" if activity == "sit_to_stand" else "shoulders"
+    if (height := seen.height(activity)) != usual:
+        notes.append(f"the {usual} are hardly seen: the {height} are timed in their place")
+    if rows and activity == "sit_to_stand" and not np.isfinite([r.lean_start for r in rows]).any():
+        notes.append("no lean of the trunk is seen before the rises: no phase of flexion momentum")
+    return notes
+
+
+def _measure(scale: Scale, tilt: float) -> list[str]:
+    """What a metre was made of, and whether the camera is tilted, in sentences."""
+    notes = [scale.how] if scale.how else []
+    if abs(tilt) > 0:
+        notes.append(
+            f"the camera seems tilted by {abs(tilt):.0f} degrees: heights are along the picture's "
+            "vertical, and leans are off by as much"
+        )
+    return notes
+
+
+def _nothing(activity: str, why: str) -> Repetitions:
+    empty = pd.DataFrame(columns=list(Repetition._fields), dtype=float)
+    return Repetitions(activity, empty, {"repetitions": 0.0}, notes=(why,))

@@ -1,0 +1,94 @@
+"""One quantity over time: smoothed with its velocity, and read between its frames."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+Array = NDArray[np.float64]
+
+CUTOFF = 6.0
+"""Hz; what is faster in a person's movement is noise."""
+
+BRIDGED = 0.2
+"""s without a value that a straight line bridges; a longer gap cuts."""
+
+_SHORTEST = 0.2  # s of a stretch that is worth a filter
+_RATE = 120.0  # Hz, at least, of the grid: below 12 frames/s no filter of 6 Hz exists
+_PAD = 1.0  # s that each end is mirrored by, so that the filter settles outside
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch without a gap on an even grid: (n,) time in s, smoothed values, units/s."""
+
+    time: Array
+    value: Array
+    velocity: Array
+
+    def falls_to(self, share: float, peak: int, way: int) -> float | None:
+        """When the velocity is a `share` of that at row `peak`, s; None where it never is.
+
+        The first time after the peak (`way` 1), or the last before it (-1).
+        """
+        level = share * self.velocity[peak]
+        values = self.velocity[peak:] if way > 0 else self.velocity[peak::-1]
+        below = np.flatnonzero(values <= level)
+        if not below.size or below[0] == 0:
+            return None
+        row = int(below[0])
+        before, after = values[row - 1], values[row]
+        steps = row - 1 + (before - level) / (before - after)
+        return float(self.time[peak] + way * steps * (self.time[1] - self.time[0]))
+
+    def __neg__(self) -> Stretch:
+        """Upside down: a fall is a rise."""
+        return Stretch(self.time, -self.value, -self.velocity)
+
+
+def stretches(times: Array, values: Array) -> list[Stretch]:
+    """A quantity between its gaps, low-passed at `CUTOFF`.
+
+    Gaps up to `BRIDGED` s are bridged by a straight line; so are the steps of a slow camera.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if not known.size:
+        return []
+    longest = max(BRIDGED, 1.5 * float(np.median(np.diff(times)))) if len(times) > 1 else BRIDGED
+    cuts = np.flatnonzero(np.diff(times[known]) > longest * (1 + 1e-9)) + 1
+    parts = np.split(known, cuts)
+    return [
+        _smoothed(times[rows], values[rows])
+        for rows in parts
+        if times[rows[-1]] - times[rows[0]] >= _SHORTEST
+    ]
+
+
+def value_at(times: Array, values: Array, moment: float) -> float:
+    """The value at a moment, between frames; NaN where none is known within `BRIDGED` s."""
+    known = np.isfinite(values)
+    if not np.isfinite(moment) or not known.any():
+        return float("nan")
+    if np.abs(times[known] - moment).min() > BRIDGED:
+        return float("nan")
+    return float(np.interp(moment, times[known], values[known]))
+
+
+def _smoothed(times: Array, values: Array) -> Stretch:
+    rate = max(_RATE, 1 / float(np.median(np.diff(times))))
+    grid = np.linspace(times[0], times[-1], max(4, round((times[-1] - times[0]) * rate) + 1))
+    even = np.interp(grid, times, values)
+    rate = 1 / (grid[1] - grid[0])
+    pad = min(len(even) - 1, round(_PAD * rate))
+    smooth = sosfiltfilt(_low_pass(rate), even, padlen=pad)
+    return Stretch(grid, smooth, np.gradient(smooth, grid))
+
+
+@functools.lru_cache(maxsize=8)
+def _low_pass(rate: float) -> Array:
+    """For two passes of order 2: -3 dB at 6 Hz after both (Winter 2009, ch. 2)."""
+    return np.asarray(butter(2, CUTOFF / 0.802, fs=rate, output="sos"))
