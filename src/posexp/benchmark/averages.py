@@ -13,7 +13,9 @@ HEADLINE = "pck/0.10"
 PEOPLE = ("second person", "several people")
 """Factors of clips with others in the picture."""
 
-_BOUNDED = ("pck/", "oks/", "detection/", "swaps/share", "person/")  # a miss counts in full
+_BOUNDED = (  # in which a miss counts in full
+    "pck/", "oks/", "detection/", "swaps/share", "person/", "movement/found", "movement/extra",
+)  # fmt: skip
 
 
 def over_clips(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

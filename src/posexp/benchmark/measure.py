@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from posexp.benchmark.catalogue import Rendered
+from posexp.benchmark.movement import movement_metrics
 from posexp.benchmark.who import person_metrics
 from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
@@ -41,9 +42,9 @@ class Results:
     ----------
     table : DataFrame
         A row per variant and clip: ``variant, clip, factor, level, view, camera``, ``person``
-        (``auto``), ``fps`` (of extraction, wall), ``cpu_ms`` (per frame), `person_metrics`, and
-        the metrics of the evaluation; infinite where too little was returned for a median or a
-        percentile.
+        (``auto``), ``fps`` (of extraction, wall), ``cpu_ms`` (per frame), `person_metrics`,
+        `movement_metrics`, and the metrics of the evaluation; infinite where too little was
+        returned for a median or a percentile.
     curves : dict
         Variant and clip to the PCK curve.
     weights : dict
@@ -136,11 +137,15 @@ def _one(
     truth = read_truth(video.with_name(f"{video.stem}.truth.parquet"), poses.width, poses.height)
     others = sorted(video.parent.glob(f"{video.stem}.other_*.parquet"))
     people = [truth.poses, *map(PoseSequence.read, others)]
+    events, angles = (
+        pd.read_csv(video.with_name(f"{video.stem}.{name}.csv")) for name in ("events", "angles")
+    )
     evaluation = evaluate(poses, truth)
     about = {key: getattr(clip, key) for key in ("factor", "level", "view", "camera")}
     speed = {"fps": len(poses) / wall, "cpu_ms": 1000 * cpu / len(poses), "frames": len(poses)}
     row = {
         "clip": clip.name, **about, "person": person, **speed,
-        **person_metrics(poses, people), **evaluation.metrics(),
+        **person_metrics(poses, people), **movement_metrics(poses, events, angles),
+        **evaluation.metrics(),
     }  # fmt: skip
     return row, evaluation.pck_curve()

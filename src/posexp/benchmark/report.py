@@ -18,6 +18,7 @@ from posexp.benchmark.averages import (
     over_clips,
 )
 from posexp.benchmark.report_figures import curves, heatmap, speed
+from posexp.benchmark.report_movement import movement
 from posexp.benchmark.report_people import several_people, with_and_without
 from posexp.files import save_table, whole
 from posexp.show.figures import save
@@ -75,7 +76,7 @@ def write_report(results: Results, folder: Path, command: str, machine: str) -> 
     text = "\n\n".join([
         *_introduction(results, table, command, machine), *_choices(table), *_overview(table),
         *_by_condition(table), *several_people(table), *with_and_without(table, results.off),
-        *_breaking(table), *_speed_text(), _EPILOGUE,
+        *_breaking(table), *movement(table), *_speed_text(), _EPILOGUE,
     ])  # fmt: skip
     path = folder / "benchmark.md"
     with whole(path) as part:
