@@ -10,7 +10,9 @@ from clips import encode, make_clip
 
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
+from posexp.people import stage as stage_module
 from posexp.people.film import Film
+from posexp.people.part import Part
 from posexp.people.watched import on_person
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, COCO17
@@ -171,6 +173,26 @@ def test_what_is_lost_is_found_again(bodies):
     after = states.index("found again")
     assert 60 <= after < 85 and set(states[after + 1 :]) == {"seen"}
     assert poses.found[after:].all()
+
+
+def test_a_part_that_is_laid_when_the_person_is_lost_does_not_fall_behind(monkeypatch):
+    """It would give poses of frames gone by: of somebody who is hidden for a moment."""
+    truth = PoseSequence.read(DRONE.with_name("drone_oblique.truth.parquet"))
+    there = np.full((100, 17, 2), truth.joint("nose")[:, None])
+    there[:, COCO17.indices(BODY)] = truth.select(BODY).image
+
+    def place(frame):  # frames whole, for the puppet to speak of their px
+        return there[frame.index] + np.array((600 if 35 <= frame.index < 38 else 0, 0))
+
+    monkeypatch.setattr(Part, "of", lambda part, frame: frame)
+    monkeypatch.setattr(Part, "to_picture", lambda part, pose: pose)
+    monkeypatch.setattr(Part, "suits", lambda *_: False)  # another part is always being laid
+    monkeypatch.setattr(stage_module._Following, "_near", lambda *_: [])  # nobody is found
+    poses, stage = followed(DRONE, Puppet(place))
+    assert (poses.frame == np.arange(100)).all()
+    states = [row.state for row in stage.track]
+    assert set(states[35:38]) == {"lost"} and set(states[39:]) == {"seen"}
+    assert np.abs(poses.image[38:] - there[38:]).max() < 1e-3
 
 
 def test_a_model_of_the_picture_is_left_alone():

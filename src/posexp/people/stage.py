@@ -134,6 +134,7 @@ class _Following:
             pose, state = self._searched(pose, state, frame, number)
         if pose is None or state == "lost":
             self._lost = True
+            self._drop_next()
             if frame.time - self._time > _PATIENCE:
                 self.close()
             note = "person lost"
@@ -158,6 +159,12 @@ class _Following:
             if look is not None:
                 look.close()
         self._look = self._next = None
+
+    def _drop_next(self) -> None:
+        """A part that is laid but not gone through would fall behind, a frame for each one lost."""
+        if self._next is not None:
+            self._next.close()
+            self._next = None
 
     def _state(self, pose: FramePose | None, frame: Frame) -> str:
         """Whether a pose is the person's, as far as place, size and clothes say."""
