@@ -350,7 +350,7 @@ def test_a_clip_in_which_half_is_not_returned_is_infinitely_wrong(tmp_path):
                     yield replace(pose, confidence=0 * pose.confidence, **gone)
 
     clip = next(c for c in catalogue() if c.name == "phone_front")
-    for suffix in (".mp4", ".truth.parquet"):
+    for suffix in (".mp4", ".truth.parquet", ".events.csv", ".angles.csv"):
         shutil.copy(embedded_clip().with_name(f"phone_front{suffix}"), tmp_path)
     video = tmp_path / "phone_front.mp4"
     row, curve = _one(Blind(0), clip, video, "off")
