@@ -11,6 +11,10 @@ from posexp.errors import ConfigError, check_choice, check_range
 _LONGEST = 500  # characters of a name
 
 
+CLEANINGS = ("standard", "none")
+"""How poses are made clean before angles and events are told."""
+
+
 def choice(*words: str, default: str | None = None) -> Any:
     """A field of options that is one of a few words, for its check, completion and labels.
 

@@ -39,7 +39,7 @@ def angles(poses: PoseSequence) -> pd.DataFrame:
         image's right. NaN where a joint is missing. Angles of a projection differ from those of
         the body unless the camera looks at right angles to the movement.
     """
-    columns = _limb_angles(poses, poses.image)
+    columns = limb_angles(poses, poses.image)
     line = trunk(poses)
     if line is not None:
         columns["trunk"] = np.rad2deg(np.arctan2(line[:, 0], -line[:, 1]))
@@ -61,7 +61,7 @@ def world_angles(poses: PoseSequence) -> pd.DataFrame:
     """
     if poses.world is None:
         raise ValueError("these poses have no world coordinates")
-    return pd.DataFrame(_limb_angles(poses, poses.world))
+    return pd.DataFrame(limb_angles(poses, poses.world))
 
 
 def angle_difference(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
@@ -112,16 +112,23 @@ def lag(poses: PoseSequence, reference: PoseSequence) -> float:
     return float((shifts[best] + (0.5 * (before - after) / curve if curve else 0.0)) * step)
 
 
-def _limb_angles(poses: PoseSequence, points: Floats) -> dict[str, NDArray[np.float64]]:
+def limb_angles(poses: PoseSequence, points: Floats) -> dict[str, NDArray[np.float64]]:
+    """(T,) each angle between two bones that the skeleton has, degrees, 180 straight.
+
+    Parameters
+    ----------
+    points : (T, J, 2 or 3) array
+        Where the joints are.
+    """
     columns = {}
     for name, joints in _LIMBS.items():
         if set(joints) <= set(poses.skeleton.joints):
             a, b, c = (points[:, i].astype(float) for i in poses.skeleton.indices(joints))
-            columns[name] = _between(a - b, c - b)
+            columns[name] = angle_between(a - b, c - b)
     return columns
 
 
-def _between(first: Floats, second: Floats) -> NDArray[np.float64]:
+def angle_between(first: Floats, second: Floats) -> NDArray[np.float64]:
     """(T,) angles between (T, 2 or 3) vectors, degrees; NaN for a vector of no length."""
     lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -68,6 +68,7 @@ class Mlkit(Model):
     sees = "person"
     skeleton = BLAZEPOSE33
     confidence_meaning = "in-frame likelihood (BlazePose presence)"
+    unsure = 0.5  # as in MediaPipe's drawing of landmarks
 
     def __init__(self, options: MlkitOptions) -> None:
         super().__init__(options)

@@ -84,6 +84,8 @@ class Model(ABC):
         What it returns; the twelve joints of `posexp.pose.skeleton.BODY` are among its own.
     confidence_meaning : str
         What its confidence is, in few words.
+    unsure : float
+        The confidence below which its authors take a joint for a guess; 0..1.
     computed_by : str
         The library that computes, with its version; what `runtime` says, where that is known before
         the model is loaded.
@@ -93,6 +95,7 @@ class Model(ABC):
     variants: ClassVar[Mapping[str, Any]] = {}
     indifferent: ClassVar[tuple[str, ...]] = ()
     sees: ClassVar[str] = "picture"
+    unsure: ClassVar[float] = 0.3
     skeleton: Skeleton
     confidence_meaning: str
 

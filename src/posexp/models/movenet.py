@@ -81,6 +81,7 @@ class MoveNet(Model):
     sees = "person"
     skeleton = COCO17
     confidence_meaning = "MoveNet keypoint score"
+    unsure = 0.2  # as the reference implementation's crop tracking takes it
 
     def __init__(self, options: MoveNetOptions) -> None:
         super().__init__(options)

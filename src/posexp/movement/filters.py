@@ -1,0 +1,165 @@
+"""Filters of quantities over time: on true times, without delay, and without crossing long gaps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import median_filter
+from scipy.signal import butter, sosfiltfilt
+
+Array = NDArray[np.float64]
+
+CUTOFF = 6.0
+"""Hz; what is faster is not the movement of a person who rises from a chair."""
+
+BRIDGED = 0.2
+"""s; the longest gap that is bridged."""
+
+_TWO_PASSES = (2**0.5 - 1) ** 0.25  # 0.802: of the cutoff, that two passes are 3 dB down there
+_LEAST = 4  # samples of a stretch that can be filtered
+_PAD = 0.5  # s, mirrored at each end
+_EVEN = 0.01  # of a step, that times may be off and still count as even
+_FINEST = 5.0  # times the cutoff: the rate that slower recordings are brought to
+
+
+def low_pass(times: Array, values: Array, cutoff: float = CUTOFF) -> Array:
+    """What is slower than `cutoff`, by a Butterworth filter of 4th order without delay.
+
+    Two passes of order 2, forwards and back, at ``cutoff / 0.802``, so that both together are
+    3 dB down at `cutoff` (Winter, Biomechanics and Motor Control of Human Movement, 2009, ch. 3).
+    Times that are not even are brought to a constant rate by a cubic spline, and back.
+
+    Parameters
+    ----------
+    times : (T,) array
+        s, increasing.
+    values : (T,) or (T, n) array
+        In any unit. NaN for not known: gaps up to `BRIDGED` s are bridged for the filter, which
+        stops at longer ones. Where it was NaN, it stays so.
+    cutoff : float
+        Hz.
+
+    Returns
+    -------
+    array
+        As `values`; stretches of less than four samples are unchanged.
+    """
+    smooth = np.array(values, np.float64)
+    for column, rows in _stretches(times, smooth):
+        if len(rows) < _LEAST:
+            continue
+        grid, even = _at_even_times(times[rows], column[rows], cutoff)
+        rate = (len(grid) - 1) / (grid[-1] - grid[0])
+        pad = min(len(even) - 1, round(_PAD * rate))
+        filtered = sosfiltfilt(_two_passes(cutoff, round(rate, 9)), even, padlen=pad)
+        same = len(grid) == len(rows) and np.array_equal(grid, times[rows])
+        column[rows] = filtered if same else CubicSpline(grid, filtered)(times[rows])
+    return smooth
+
+
+def fill_gaps(times: Array, values: Array, longest: float = BRIDGED) -> Array:
+    """Gaps inside of at most `longest` s, filled by the cubic spline through what is known.
+
+    Parameters
+    ----------
+    times : (T,) array
+        s, increasing.
+    values : (T,) or (T, n) array
+        NaN for not known.
+    longest : float
+        s from the last known value to the next; longer gaps stay NaN.
+
+    Returns
+    -------
+    array
+        As `values`; what was known has not changed.
+    """
+    filled = np.array(values, np.float64)
+    for column, rows in _stretches(times, filled, longest):
+        inside = np.arange(rows[0], rows[-1] + 1)
+        missing = inside[~np.isfinite(column[inside])]
+        if missing.size:
+            column[missing] = _curve(times[rows], column[rows], times[missing])
+    return filled
+
+
+def outliers(
+    times: Array, values: Array, window: float, limit: float, least: float = 0.0
+) -> NDArray[np.bool_]:
+    """Which values stand out from those around them (Hampel, J Am Stat Assoc 1974).
+
+    Parameters
+    ----------
+    times : (T,) array
+        s, increasing.
+    values : (T, n) array
+        NaN for not known, which never stands out.
+    window : float
+        s around a value whose median it is held against.
+    limit : float
+        Standard deviations: 1.4826 times the median distance from such medians, in the window, or
+        in the whole column where that is larger.
+    least : float
+        The standard deviation that is taken for granted, in the unit of the values: what hardly
+        shakes would be full of outliers wherever it moves.
+
+    Returns
+    -------
+    (T, n) array of bool
+    """
+    if len(times) < 3:
+        return np.zeros(values.shape, bool)
+    half = max(1, round(window / 2 / float(np.median(np.diff(times)))))
+    size = (2 * half + 1, 1)
+    known = np.isfinite(values)
+    whole = np.zeros(values.shape)
+    for filled, column, there in zip(whole.T, values.T, known.T, strict=True):
+        if there.any():
+            filled[:] = np.interp(times, times[there], column[there])
+    apart = np.abs(whole - median_filter(whole, size, mode="mirror"))
+    spread = np.maximum(median_filter(apart, size, mode="mirror"), np.median(apart, axis=0))
+    return known & (apart > limit * np.maximum(1.4826 * spread, least))
+
+
+def _stretches(
+    times: Array, values: Array, longest: float = BRIDGED
+) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+    """Each column, a view, with the rows known in each stretch of it between longer gaps."""
+    steps = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    # Between neighbours nothing is missing, however slow the camera is.
+    longest = max(longest, 1.5 * steps) * (1 + 1e-9)
+    for column in values.reshape(len(values), -1).T:
+        known = np.flatnonzero(np.isfinite(column))
+        if known.size:
+            cuts = np.flatnonzero(np.diff(times[known]) > longest) + 1
+            for rows in np.split(known, cuts):
+                yield column, rows
+
+
+def _at_even_times(times: Array, values: Array, cutoff: float) -> tuple[Array, Array]:
+    """The same at a constant rate: that of the times, or `_FINEST` times the cutoff."""
+    step = float(np.median(np.diff(times)))
+    even = times[0] + step * np.arange(len(times))
+    if np.abs(times - even).max() <= _EVEN * step and step * _FINEST * cutoff <= 1:
+        return times, values
+    rate = max(1 / step, _FINEST * cutoff)
+    grid = np.linspace(times[0], times[-1], max(_LEAST, 1 + round((times[-1] - times[0]) * rate)))
+    return grid, _curve(times, values, grid)
+
+
+def _curve(times: Array, values: Array, wanted: Array) -> Array:
+    """Through the values; a straight line where they are too few for a cubic spline."""
+    if len(times) < _LEAST:
+        return np.asarray(np.interp(wanted, times, values))
+    return np.asarray(CubicSpline(times, values)(wanted))
+
+
+@functools.lru_cache(maxsize=32)
+def _two_passes(cutoff: float, rate: float) -> Array:
+    # On the warped scale of a digital filter, so that it holds at any rate.
+    corner = np.arctan(np.tan(np.pi * cutoff / rate) / _TWO_PASSES) * rate / np.pi
+    return np.asarray(butter(2, corner, fs=rate, output="sos"))

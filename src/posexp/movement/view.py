@@ -1,0 +1,102 @@
+"""From where a person is seen, and what angles in the picture's plane are then worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posexp.movement.angles import facing
+from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import REGIONS
+
+TRUSTED = 30.0
+"""Degrees off side-on up to which angles in the plane are trusted.
+
+There a knee that is bent by 75 degrees (thigh 60, shank 15 from the vertical) looks 6 straighter.
+"""
+
+_SHOULDERS = 0.7  # width of the shoulders over the length of the trunk, seen from the front
+_UPRIGHT = 75  # percentile of the trunk's length in the picture that counts as upright
+
+
+@dataclass(frozen=True)
+class View:
+    """From where a person is seen.
+
+    Parameters
+    ----------
+    yaw : float
+        Degrees, the median over the clip: 0 facing the camera, 90 side-on, 180 from behind; NaN
+        where shoulders and hips are not seen.
+    in_space : bool
+        Told from world coordinates, or else from the shoulders' width in the picture.
+    """
+
+    yaw: float
+    in_space: bool
+
+    @property
+    def off(self) -> float:
+        """Degrees off side-on, 0..90."""
+        return abs(self.yaw - 90)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether angles in the picture's plane are near those of the body."""
+        return self.off <= TRUSTED
+
+    @property
+    def sentence(self) -> str:
+        """What is to be known of the angles; empty where they can be trusted."""
+        if self.trusted:
+            return ""
+        if np.isnan(self.yaw):
+            return "shoulders and hips are not seen: no angle can be told"
+        where = "the front" if self.yaw < 90 else "behind"
+        better = (
+            "those in space (_world) are better" if self.in_space
+            else "a 3D model (mlkit) tells them better"
+        )  # fmt: skip
+        return (
+            f"seen {self.off:.0f} deg off side-on, towards {where}: angles in the picture's plane "
+            f"are not to be trusted, {better}"
+        )
+
+
+def view(poses: PoseSequence) -> View:
+    """From where the person is seen, the median over the clip.
+
+    From world coordinates by where the hips and the shoulders face; without them by the width of
+    the shoulders in the picture over the trunk's length when upright, which is 0 side-on and 0.7
+    from the front.
+
+    Parameters
+    ----------
+    poses : PoseSequence
+        Raw or cleaned.
+    """
+    in_space = poses.world is not None
+    if not set(REGIONS["torso"]) <= set(poses.skeleton.joints):
+        return View(float("nan"), in_space)
+    points = poses.image if poses.world is None else poses.world
+    lines = {
+        part: (points[:, poses.skeleton.index(f"left_{part}")]
+               - points[:, poses.skeleton.index(f"right_{part}")]).astype(float)
+        for part in ("hip", "shoulder")
+    }  # fmt: skip
+    if in_space:
+        ahead = facing(lines["hip"]) + facing(lines["shoulder"])
+        yaw = np.rad2deg(np.arctan2(np.abs(ahead[:, 0]), -ahead[:, 2]))
+    else:
+        middles = [
+            (poses.joint(f"left_{part}") + poses.joint(f"right_{part}")) / 2
+            for part in ("shoulder", "hip")
+        ]
+        lengths = np.linalg.norm(middles[0] - middles[1], axis=1)
+        known = lengths[np.isfinite(lengths)]
+        upright = float(np.percentile(known, _UPRIGHT)) if known.size else float("nan")
+        across = lines["shoulder"][:, 0] / (_SHOULDERS * upright)
+        yaw = np.rad2deg(np.arccos(np.clip(across, -1, 1)))
+    known = yaw[np.isfinite(yaw)]
+    return View(float(np.median(known)) if known.size else float("nan"), in_space)
