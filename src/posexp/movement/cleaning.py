@@ -97,7 +97,9 @@ def clean(poses: PoseSequence, how: str = "standard") -> Cleaned:
         return Cleaned(poses)
     steps = []
 
-    def note(name: str, changed: NDArray[np.bool_], before: PoseSequence, **parameters: float) -> None:
+    def note(
+        name: str, changed: NDArray[np.bool_], before: PoseSequence, **parameters: float
+    ) -> None:
         known = int(_known(before).sum())
         count = int(changed.sum())
         steps.append(Step(name, parameters, count, count / known if known else 0.0))

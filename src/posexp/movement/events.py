@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import find_peaks
 
+from posexp.movement.filters import Array
 from posexp.movement.rises import Rise, rises_in
-from posexp.movement.signals import Array, Stretch, stretches
+from posexp.movement.signals import Stretch, stretches
 
 _SEATED = 0.35  # s at the bottom, median: shorter is a squat, that turns round without a rest
 _EARLY = 0.5  # s before somebody sits in which the next lean may begin

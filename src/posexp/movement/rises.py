@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
 from posexp.errors import TableError
-from posexp.movement.signals import Array, Stretch, stretches
+from posexp.movement.filters import BRIDGED, Array
+from posexp.movement.signals import Stretch, stretches
 
 _APART = 0.8  # s between the peaks of two rises
 _PEAK = 0.5  # of the 99.5th percentile of the velocity: lower peaks are no rises
@@ -103,9 +104,12 @@ def _rises(
         if rise < smallest or finish - begin < _SHORTEST:
             continue
         if start is None or end is None:
-            what = "recording" if (begin if start is None else finish) in ends else "tracked part"
-            how = "begins" if start is None else "ends"
-            notes.append(f"a rise at {at:.2f} s is not counted: the {what} {how} in it")
+            which = int(start is not None)
+            near = abs((begin, finish)[which] - ends[which]) <= BRIDGED
+            notes.append(
+                f"a rise at {at:.2f} s is not counted: the "
+                f"{'recording' if near else 'tracked part'} {('begins', 'ends')[which]} in it"
+            )
             continue
         found.append(Rise(start, end, float(part.velocity[peak]), rise))
     return found

@@ -16,7 +16,6 @@ _STAYS = 0.002  # of the body's size, per frame: the model is taken to be right 
 _FASTEST = 2.0  # times: a velocity is carried over a gap of at most so many steps
 
 
-
 def swapped(poses: PoseSequence) -> NDArray[np.bool_]:
     """Of each pair of joints, in which frames left and right are those of the other side.
 
