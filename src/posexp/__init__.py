@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from posexp.errors import PosexpError
     from posexp.measure.comparison import Comparison, compare
     from posexp.measure.evaluation import Evaluation, evaluate
+    from posexp.movement.angles import angles
+    from posexp.movement.cleaning import Cleaned, clean
     from posexp.movement.repetitions import Repetitions, repetitions
     from posexp.movement.rises import find_rises
     from posexp.notebook.magics import load_ipython_extension
@@ -44,6 +46,9 @@ _HOMES = {
     "RunView": ("posexp.notebook.widgets", "RunView"),
     "load_ipython_extension": ("posexp.notebook.magics", "load_ipython_extension"),
     "read_truth": ("posexp.pose.truth", "read_truth"),
+    "angles": ("posexp.movement.angles", "angles"),
+    "clean": ("posexp.movement.cleaning", "clean"),
+    "Cleaned": ("posexp.movement.cleaning", "Cleaned"),
     "find_rises": ("posexp.movement.rises", "find_rises"),
     "repetitions": ("posexp.movement.repetitions", "repetitions"),
     "Repetitions": ("posexp.movement.repetitions", "Repetitions"),
@@ -61,10 +66,11 @@ _HOMES = {
 }
 
 __all__ = [
-    "BLAZEPOSE33", "BODY", "COCO17", "CompareRuns", "Comparison", "Evaluation", "GroundTruth",
-    "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView", "Skeleton", "Sweep",
-    "compare", "evaluate", "extract", "find_people", "find_rises", "load",
-    "load_ipython_extension", "read_truth", "repetitions", "rerun", "run", "sweep",
+    "BLAZEPOSE33", "BODY", "COCO17", "Cleaned", "CompareRuns", "Comparison", "Evaluation",
+    "GroundTruth", "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView",
+    "Skeleton", "Sweep", "angles", "clean", "compare", "evaluate", "extract", "find_people",
+    "find_rises", "load", "load_ipython_extension", "read_truth", "repetitions", "rerun", "run",
+    "sweep",
 ]  # fmt: skip
 
 

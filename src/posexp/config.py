@@ -25,6 +25,7 @@ from posexp.errors import ConfigError, ModelError, check_choice
 from posexp.models import entries, registry
 from posexp.settings import (
     ACTIVITIES,
+    CLEANINGS,
     MOST_PEOPLE,
     KeypointSettings,
     LocalLauncher,
@@ -54,6 +55,9 @@ TEXT_KEYS = {
 }
 """Keys whose value is taken as typed, not by Hydra's grammar; and the node that they set."""
 
+_WORDS = {"cleaning": CLEANINGS, "activity": ACTIVITIES}
+"""Keys of no section, and what each may be."""
+
 ADDRESS = re.compile(r"\w+:/|//|\\\\").match
 """Whether text may be an address, and no path on this machine."""
 
@@ -73,6 +77,7 @@ class Config:
     model: Any = MISSING
     video: VideoSettings = field(default_factory=VideoSettings)
     person: PersonSettings = field(default_factory=PersonSettings)
+    cleaning: str = "standard"
     activity: str = "auto"
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     keypoints: KeypointSettings = field(default_factory=KeypointSettings)
@@ -82,7 +87,8 @@ class Config:
     force: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("activity", self.activity, ACTIVITIES)
+        for key, words in _WORDS.items():
+            check_choice(key, getattr(self, key), words)
 
 
 def conf_folder() -> Path:
@@ -200,8 +206,7 @@ def logged_overrides(file: Path) -> list[str]:
         typed.append("person=off")
     for section in ("model", "video", "person", "scale", "keypoints", "overlay"):
         typed += _typed(logged.get(section, {}), known[section], section)
-    if (activity := logged.get("activity")) in ACTIVITIES:
-        typed.append(f"activity={activity}")
+    typed += [f"{key}={logged[key]}" for key, words in _WORDS.items() if logged.get(key) in words]
     return [text for text in typed if not text.startswith("model.name=")]
 
 
@@ -265,7 +270,7 @@ def choices() -> dict[str, tuple[str, ...]]:
     for model in models:
         for key, words in registry.choices(model).items():
             few[f"model.{key}"] = tuple(dict.fromkeys((*few.get(f"model.{key}", ()), *words)))
-    few["activity"] = ACTIVITIES
+    few |= _WORDS
     keys = {key: few.get(key, ()) for known in models.values() for key in known}
     groups = {group: tuple(names) for group, names in _groups().items()} | {"model": tuple(models)}
     return {**groups, **{key: () for key in TEXT_KEYS}, **keys, **groups}

@@ -11,10 +11,6 @@ from posexp.errors import ConfigError, check_choice, check_range
 _LONGEST = 500  # characters of a name
 
 
-CLEANINGS = ("standard", "none")
-"""How poses are made clean before angles and events are told."""
-
-
 def choice(*words: str, default: str | None = None) -> Any:
     """A field of options that is one of a few words, for its check, completion and labels.
 
@@ -103,6 +99,9 @@ class PersonSettings:
         found = re.fullmatch(rf"\s*({number})\s*,\s*({number})\s*", self.who)
         return (float(found[1]), float(found[2])) if found else None
 
+
+CLEANINGS = ("standard", "none")
+"""What ``cleaning=`` may say: how poses are made clean before anything is timed or measured."""
 
 ACTIVITIES = ("auto", "sit_to_stand", "squat", "none")
 """What ``activity=`` may say."""

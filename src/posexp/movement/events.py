@@ -82,7 +82,8 @@ class Seen:
     def up_and_down(self, activity: str) -> tuple[list[Rise], list[Rise], list[str]]:
         """Rises and falls of that height, and which rises are not counted, in sentences."""
         path = self.path(activity)
-        rises, notes = rises_in(path, self.time)
+        least = _SMALLEST * self.trunk if np.isfinite(self.trunk) else 0.0
+        rises, notes = rises_in(path, self.time, least)
         return rises, rises_in([-part for part in path], self.time)[0], notes
 
 

@@ -65,10 +65,12 @@ def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
     return table
 
 
-def rises_in(parts: list[Stretch], times: Array) -> tuple[list[Rise], list[str]]:
+def rises_in(
+    parts: list[Stretch], times: Array, least: float = 0.0
+) -> tuple[list[Rise], list[str]]:
     """Rises and notes as `find_rises` tells them, of a height that is smoothed already.
 
-    `times` are the recording's, s.
+    `times` are the recording's, s; of what its ends cut, less than `least` is no rise.
     """
     notes: list[str] = []
     rises: list[Rise] = []
@@ -78,12 +80,17 @@ def rises_in(parts: list[Stretch], times: Array) -> tuple[list[Rise], list[str]]
         lowest = _PEAK * float(np.percentile(velocity, 99.5))
         smallest = _SMALLEST * float(np.subtract(*np.percentile(everything, [99, 1])))
         for part in parts if lowest > 0 else ():
-            rises += sorted(_rises(part, lowest, smallest, notes, (times[0], times[-1])))
+            rises += sorted(_rises(part, lowest, smallest, least, notes, (times[0], times[-1])))
     return rises, notes
 
 
 def _rises(
-    part: Stretch, lowest: float, smallest: float, notes: list[str], ends: tuple[float, float]
+    part: Stretch,
+    lowest: float,
+    smallest: float,
+    least: float,
+    notes: list[str],
+    ends: tuple[float, float],
 ) -> list[Rise]:
     """Rises of a stretch; those that its ends cut are told in `notes`."""
     apart = max(1, round(_APART / (part.time[1] - part.time[0])))
@@ -104,6 +111,8 @@ def _rises(
         if rise < smallest or finish - begin < _SHORTEST:
             continue
         if start is None or end is None:
+            if rise < least:
+                continue
             which = int(start is not None)
             near = abs((begin, finish)[which] - ends[which]) <= BRIDGED
             notes.append(

@@ -203,8 +203,13 @@ class PoseSequence:
             **about,
         )
 
-    def to_table(self) -> pd.DataFrame:
+    def to_table(self, px: bool = False) -> pd.DataFrame:
         """The keypoint table: a row per frame, the columns of each joint together.
+
+        Parameters
+        ----------
+        px : bool
+            With the columns ``_x_px`` and ``_y_px`` of each joint, in px, too.
 
         Returns
         -------
@@ -222,6 +227,9 @@ class PoseSequence:
                 if array is not None:
                     values = array[:, index] if part is None else array[:, index, part]
                     columns[f"{joint}_{suffix}"] = values.astype(np.float64) / scale
+            if px:
+                for part, axis in enumerate("xy"):
+                    columns[f"{joint}_{axis}_px"] = self.image[:, index, part].astype(np.float64)
         return pd.DataFrame(columns)
 
     @classmethod
@@ -269,16 +277,19 @@ class PoseSequence:
             **stacked, **about,
         )  # fmt: skip
 
-    def to_csv(self, path: str | Path) -> None:
+    def to_csv(self, path: str | Path, px: bool = False) -> None:
         """Write the keypoint table as CSV, with as many digits as a lossless return needs."""
-        table = self.to_table()
+        table = self.to_table(px)
         # 9 digits bring every float32 back exactly; time is float64 and needs them all.
         table["time"] = table["time"].map(repr)
         with whole(path) as part:
             table.to_csv(part, index=False, float_format="%.9g")
 
-    def to_parquet(self, path: str | Path) -> None:
-        """Write the keypoint table as Parquet, with size, skeleton, model and source inside."""
+    def to_parquet(self, path: str | Path, px: bool = False, **more: Any) -> None:
+        """Write the keypoint table as Parquet, with size, skeleton, model and source inside.
+
+        `more` is plain data that is to stand beside these.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -288,8 +299,9 @@ class PoseSequence:
             "joints": self.skeleton.joints,
             **self.skeleton.described(),
             **{name: getattr(self, name) for name in ("width", "height", *_ABOUT)},
+            **more,
         }
-        table = pa.Table.from_pandas(self.to_table(), preserve_index=False)
+        table = pa.Table.from_pandas(self.to_table(px), preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _METADATA_KEY: json.dumps(about).encode()}
         with whole(path) as part:
             pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")

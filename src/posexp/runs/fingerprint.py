@@ -24,7 +24,7 @@ FOLLOWING = 1
 _NOT_THE_RESULT = ("model", "video", "person", "tracking", "launcher", "force")
 """Sections of the configuration that `keypoints_of` covers, or that say where and how."""
 
-_LATER = {"activity": "auto", "scale": dict.fromkeys(vars(ScaleSettings()))}
+_LATER = {"cleaning": "standard", "activity": "auto", "scale": dict.fromkeys(vars(ScaleSettings()))}
 """Keys that came after runs were finished, with the values that say nothing: those runs stay so."""
 
 

@@ -19,7 +19,7 @@ from posexp.measure.evaluation import GROUPS, Evaluation, evaluate
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.runs import evaluated
-from posexp.runs.movement import write_agreement
+from posexp.runs.agreement import write_agreement
 from posexp.settings import TrackingSettings
 from posexp.show.comparison_report import disagreement_pictures, write_comparison
 from posexp.show.evaluation_report import write_evaluation

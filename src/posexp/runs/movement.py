@@ -1,29 +1,64 @@
-"""What a run says of the movement: its repetitions, in a table, a figure and a sentence."""
+"""What a run says of the movement: clean keypoints, joint angles, repetitions and a sentence."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from posexp.config import Config
-from posexp.errors import PosexpError, TrackingError
+from posexp.errors import PosexpError
 from posexp.files import save_table, whole
-from posexp.movement.agreement import OF_CLIPS, agreement, matched, reliability
+from posexp.movement.angles import angles
+from posexp.movement.cleaning import clean
 from posexp.movement.repetitions import Repetitions, repetitions
+from posexp.movement.view import view
 from posexp.pose.sequence import PoseSequence
+from posexp.pose.skeleton import BODY
 from posexp.show import figures
-from posexp.show.movement import repetitions_over_time
+from posexp.show.movement import angles_over_time, repetitions_over_time
 from posexp.store import tags
 from posexp.store.record import RunRecord
-from posexp.store.run import Run
-
-CLIP, AGREEMENT = "tables/movement.csv", "tables/movement_agreement.csv"
-"""Artifacts of a comparison: what each run says was done, and how far they are apart."""
 
 log = logging.getLogger("posexp")
+
+
+def write_movement(
+    poses: PoseSequence, config: Config, record: RunRecord, folder: Path, body: bool
+) -> None:
+    """``keypoints/cleaned.*``, ``angles/``, ``movement/`` and their figures.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the artifacts.
+    body : bool
+        Only the body joints in ``cleaned.csv``.
+    """
+    cleaned = clean(poses, config.cleaning)
+    seen = view(poses)
+    keypoints, places = folder / "keypoints", ("keypoints", "angles", "figures")
+    for place in places:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    about = {"cleaning": cleaned.described(), "view": {**asdict(seen), "trusted": seen.trusted}}
+    cleaned.poses.to_parquet(keypoints / "cleaned.parquet", px=True, **about)
+    (cleaned.poses.select(BODY) if body else cleaned.poses).to_csv(
+        keypoints / "cleaned.csv", px=True
+    )
+    with whole(keypoints / "cleaning.json") as part:
+        part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    table = angles(cleaned.poses)
+    save_table(table, folder / "angles" / "angles.csv")
+    figure = angles_over_time(table, f"{poses.model}: joint angles", seen.sentence)
+    figures.save(figure, folder / "figures" / "angles.png")
+    if np.isfinite(seen.yaw):
+        record.metrics["movement/view_yaw_deg"] = seen.yaw
+    if seen.sentence:
+        record.tags[tags.VIEW] = seen.sentence
+    write_repetitions(poses, cleaned.poses, config, record, folder)
 
 
 def write_repetitions(
@@ -55,49 +90,3 @@ def write_repetitions(
 def told(found: Repetitions) -> str:
     """The sentence, and why there is none of them where there is none."""
     return found.sentence if len(found.table) else f"{found.sentence}: {'; '.join(found.notes)}"
-
-
-def write_agreement(runs: Mapping[str, Run], folder: Path) -> None:
-    """`CLIP`, `AGREEMENT` and ``tables/repetitions.csv`` of compared runs, by label.
-
-    Nothing where fewer than two of them looked for repetitions.
-    """
-    tables = {label: table for label, run in runs.items() if (table := _table_of(run)) is not None}
-    if len(tables) < 2:
-        return
-    save_table(matched(tables), folder / "tables" / "repetitions.csv")
-    save_table(agreement(tables), folder / AGREEMENT)
-    rows = [
-        {"run": label, "movement": runs[label].tags.get(tags.MOVEMENT, ""),
-         **{name: runs[label].metrics.get(f"movement/{name}") for name in OF_CLIPS}}
-        for label in tables
-    ]  # fmt: skip
-    save_table(pd.DataFrame(rows), folder / CLIP)
-
-
-def reliability_over(comparisons: Sequence[Run]) -> pd.DataFrame:
-    """ICC(2,1) between the runs of comparisons of several clips, as `reliability` gives it."""
-    clips = []
-    for comparison in comparisons:
-        table = _read(comparison, CLIP)
-        if table is not None:
-            clips.append(table.set_index("run")[list(OF_CLIPS)].to_dict("index"))
-    return reliability(clips)
-
-
-def agreement_of(comparison: Run) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """`CLIP` and `AGREEMENT` of a comparison; None where its runs have no repetitions."""
-    clip, table = _read(comparison, CLIP), _read(comparison, AGREEMENT)
-    return None if clip is None or table is None else (clip, table)
-
-
-def _table_of(run: Run) -> pd.DataFrame | None:
-    """The repetitions that a run logged; None for one that did not look for any."""
-    return _read(run, "movement/repetitions.csv") if tags.MOVEMENT in run.tags else None
-
-
-def _read(run: Run, artifact: str) -> pd.DataFrame | None:
-    try:
-        return pd.read_csv(run.file(artifact))
-    except TrackingError:
-        return None

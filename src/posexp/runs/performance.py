@@ -198,10 +198,11 @@ class _Work:
             results.write_config(plain_of(self.job, self._estimator), folder)
         with self.doing("writing figures"):
             results.write_figures(poses, record.threshold, folder)
-        with self.doing("timing the movement"):
-            from posexp.runs.movement import write_repetitions
+        with self.doing("measuring the movement"):
+            from posexp.runs.movement import write_movement
 
-            write_repetitions(poses, poses, self.job.config, record, folder)
+            body = self.job.config.keypoints.joints == "body"
+            write_movement(poses, self.job.config, record, folder, body)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             with self.doing("evaluating"):
                 results.write_truth(

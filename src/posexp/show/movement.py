@@ -1,4 +1,4 @@
-"""The figure of a run's repetitions: what goes up and down, with its phases shaded."""
+"""Figures of a movement: joint angles, and repetitions with their phases shaded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from posexp.movement.angles import WORLD
 from posexp.movement.repetitions import Repetitions
 from posexp.show.figures import as_written, tidy
 from posexp.show.palette import PALETTE, SIDES
@@ -19,6 +21,52 @@ _PHASES = {
     "sitting down": ("sit_start", "seated"),
 }
 _COLORS = dict(zip(_PHASES, (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True))
+
+
+_ANGLES = {
+    "knee flexion": ("left_knee_flexion", "right_knee_flexion"),
+    "hip flexion": ("left_hip_flexion", "right_hip_flexion"),
+    "trunk lean": ("trunk_lean",),
+    "ankle dorsiflexion": ("left_ankle_dorsiflexion", "right_ankle_dorsiflexion"),
+}
+
+
+@as_written
+def angles_over_time(table: pd.DataFrame, title: str, warning: str) -> Figure:
+    """Joint angles over time, degrees: in the picture's plane, and beside it those in space.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `posexp.movement.angles.angles` returns it.
+    warning : str
+        Why angles in the plane are not to be trusted, if they are not: then they are dotted.
+    """
+    rows = {name: columns for name, columns in _ANGLES.items() if set(columns) <= set(table)}
+    spaces = ["", WORLD] if any(name.endswith(WORLD) for name in table) else [""]
+    figure = Figure(
+        figsize=(6.5 * len(spaces), 1.2 + 2.1 * max(1, len(rows))), layout="constrained"
+    )
+    grid = figure.subplots(max(1, len(rows)), len(spaces), sharex=True, sharey="row", squeeze=False)
+    for panels, (name, columns) in zip(grid, rows.items(), strict=False):
+        for axes, ending in zip(panels, spaces, strict=True):
+            dotted = ":" if warning and not ending else "-"
+            for column in columns:
+                side = column.split("_")[0]
+                color = SIDES[side] if side in SIDES and len(columns) > 1 else "black"
+                values = table[f"{column}{ending}"]
+                axes.plot(table["time"], values, dotted, color=color, linewidth=1.3, label=side)
+            tidy(axes, "both")
+        panels[0].set_ylabel(f"{name} (deg)")
+    for axes, ending in zip(grid[0], spaces, strict=True):
+        untrusted = ", not to be trusted" if warning else ""
+        axes.set_title("in space" if ending else f"in the picture's plane{untrusted}", fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("time (s)")
+    if rows:
+        grid[0, 0].legend(frameon=False, loc="upper right", ncols=2)
+    figure.suptitle(f"{title}\n{warning}" if warning else title, fontsize=11, wrap=True)
+    return figure
 
 
 @as_written

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from posexp.config import load_config
+from posexp.runs.agreement import agreement_of, reliability_over
 from posexp.runs.logged import compare_runs, evaluate_run
-from posexp.runs.movement import agreement_of, reliability_over
 from posexp.store.archive import Archive
 from posexp.terminal.parser import Line, names_in
 from posexp.terminal.summaries import print_comparison, print_evaluation, print_reliability

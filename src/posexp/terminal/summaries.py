@@ -56,8 +56,9 @@ def print_run(run: Run) -> None:
     """What a person wants to know when a run is done."""
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
     _print_person(run.tags)
-    if tags.MOVEMENT in run.tags:
-        print(f"  {run.tags[tags.MOVEMENT]}")
+    for said in (tags.MOVEMENT, tags.VIEW):
+        if said in run.tags:
+            print(f"  {run.tags[said]}")
     _print_metrics(run.metrics, _OF_A_RUN)
     if tags.TRUTH in run.tags:
         print("against ground truth")

@@ -49,6 +49,7 @@ Whom to follow               person=off: the whole picture, unwatched (the defau
                              person.time=2.5 (s): when
                              the people, numbered: person/people.jpg of a run with person=auto
 Which part of the video      video.start, video.stop in seconds
+How keypoints are cleaned    cleaning=standard | none, before angles and times are told
 What is done                 activity=auto | sit_to_stand | squat | none: counted and timed
   scale.height_m=1.75        the person's: rises in m too; or scale.shank_m; or
                              scale.points=X,Y,X,Y (px) scale.distance_m=2
