@@ -80,19 +80,21 @@ def rises_in(
         lowest = _PEAK * float(np.percentile(velocity, 99.5))
         smallest = _SMALLEST * float(np.subtract(*np.percentile(everything, [99, 1])))
         for part in parts if lowest > 0 else ():
-            rises += sorted(_rises(part, lowest, smallest, least, notes, (times[0], times[-1])))
+            rises += sorted(_rises(part, (lowest, smallest, least), notes, (times[0], times[-1])))
     return rises, notes
 
 
 def _rises(
     part: Stretch,
-    lowest: float,
-    smallest: float,
-    least: float,
+    limits: tuple[float, float, float],
     notes: list[str],
     ends: tuple[float, float],
 ) -> list[Rise]:
-    """Rises of a stretch; those that its ends cut are told in `notes`."""
+    """Rises of a stretch; those that its ends cut are told in `notes`.
+
+    The limits are the least velocity, the least rise, and the least rise of one that is cut.
+    """
+    lowest, smallest, least = limits
     apart = max(1, round(_APART / (part.time[1] - part.time[0])))
     # A peak at an end counts: it is half a rise, and that is to be said.
     padded = np.concatenate([[-np.inf], part.velocity, [-np.inf]])

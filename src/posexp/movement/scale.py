@@ -78,8 +78,8 @@ def tilt_of(poses: PoseSequence) -> float:
     By the line of the body, from ankles to shoulders of whoever stands upright, against the
     picture's vertical; and by the floor line, through the feet, against its horizontal. One of them
     alone may be off with a level camera (somebody leans; a floor seen obliquely slopes): the
-    smaller is taken where both turn the same way by more than 5 degrees. NaN where nobody is seen to
-    stand straight.
+    smaller is taken where both turn the same way by more than 5 degrees. NaN where nobody stands
+    straight.
     """
     joints = poses.skeleton.joints
     wanted = ("shoulder", "hip", "ankle")

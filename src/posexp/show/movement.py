@@ -73,6 +73,7 @@ def angles_over_time(table: pd.DataFrame, title: str, warning: str) -> Figure:
 def repetitions_over_time(found: Repetitions, title: str) -> Figure:
     """Height (px, up), trunk lean and knee flexion (degrees) over time, phases shaded."""
     seen = found.seen
+    assert seen is not None  # there are repetitions, so something was seen
     figure = Figure(figsize=(12, 7), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True)
     height = getattr(seen, found.height)
