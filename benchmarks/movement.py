@@ -14,11 +14,15 @@ import numpy as np
 import pandas as pd
 
 import posexp
+from posexp.benchmark.rendering.figure import Body, joints_at
 from posexp.movement.cleaning import clean
 from posexp.movement.filters import fill_gaps, low_pass
+from posexp.movement.repetitions import Repetitions
 from posexp.movement.swaps import swapped, without_swaps
+from posexp.movement.uncertainty import match
 from posexp.movement.view import view
 from posexp.pose.sequence import PoseSequence
+from posexp.settings import ScaleSettings
 from posexp.video.embedded import embedded_clip
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -85,6 +89,42 @@ def markers() -> None:
                   f"knee {min(knees):.1f} deg on the better side, {max(knees):.1f} on the other, "
                   f"trunk {trunk:.1f}", flush=True)  # fmt: skip
         print(f"squat.mp4, {model}: {view(poses).sentence}")
+        rises = pd.read_csv(clips / "squat.rises.csv").to_numpy()
+        tell_times(f"squat.mp4, {model}", posexp.repetitions(poses), rises)
+
+
+def stands() -> None:
+    """Embedded clips, whose motion is known: the hips' own rises, by the same rule."""
+    times = np.arange(0, 12, 0.002)
+    hips = np.array([joints_at(time)["mid_hip"][1] for time in times])
+    known = posexp.find_rises(times, hips)[["start", "end"]].to_numpy()
+    for clip in sorted(embedded_clip().parent.glob("*.mp4")):
+        for model in VARIANTS:
+            poses = posexp.extract(clip, model)
+            rises = known[known[:, 1] < poses.time[-1]]
+            step = 1000 * float(np.median(np.diff(poses.time)))
+            scale = ScaleSettings(height_m=Body().height)
+            found = posexp.repetitions(poses, scale=scale)
+            tell_times(f"{clip.name}, {model} (a frame is {step:.0f} ms)", found, rises)
+            print(f"    rise {found.figures.get('rise_m', np.nan):.2f} m, is "
+                  f"{np.ptp(hips):.2f} m; {found.sentence}", flush=True)  # fmt: skip
+
+
+def tell_times(name: str, found: Repetitions, rises: np.ndarray) -> None:
+    """How far onset, end and duration of each known rise are off, and how far within the clip."""
+    spans = found.table[["rise_start", "standing"]].to_numpy(float)
+    pairs = [(row, other) for row, other in enumerate(match(rises, spans)) if other is not None]
+    print(f"{name}: {len(pairs)} of {len(rises)} found, {len(spans) - len(pairs)} besides", end="")
+    if pairs:
+        rows, others = (list(each) for each in zip(*pairs, strict=True))
+        off = 1000 * (spans[others] - rises[rows])
+        late = " and ".join(f"{mean:+.0f}" for mean in off.mean(axis=0))
+        sd = 1000 * found.table["rise_s_bootstrap_sd"].mean()
+        print(f"; start and end {late} ms off, duration {np.abs(np.diff(off)).mean():.0f} ms "
+              f"(its bootstrap sd {sd:.0f})", end="")  # fmt: skip
+        if len(pairs) > 1:
+            print(f"; from one to the next {np.diff(off).std(ddof=1):.0f} ms", end="")
+    print(flush=True)
 
 
 def cost() -> None:
@@ -112,6 +152,7 @@ def _repeated(poses: PoseSequence, frames: int) -> PoseSequence:
 def main() -> None:
     filters()
     swaps()
+    stands()
     if SHARED.is_dir():
         markers()
     else:
