@@ -18,7 +18,7 @@ from posexp.show.palette import PALETTE, SIDES
 _PHASES = {
     "flexion momentum": ("lean_start", "rise_start"),
     "rise": ("rise_start", "standing"),
-    "sitting down": ("sit_start", "seated"),
+    "going down": ("sit_start", "seated"),
 }
 _COLORS = dict(zip(_PHASES, (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True))
 
