@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -169,4 +170,4 @@ def _each(poses: PoseSequence, function: Any) -> PoseSequence:
 
 def _columns(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """(T, n) of whatever comes after the frames."""
-    return values.reshape(len(values), -1).astype(np.float64)
+    return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float64)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import find_peaks
 
+from posexp.movement.filters import Array
 from posexp.movement.rises import Rise, rises_in
-from posexp.movement.signals import Array, Stretch, stretches
+from posexp.movement.signals import Stretch, stretches
 
 _SEATED = 0.35  # s at the bottom, median: shorter is a squat, that turns round without a rest
 _EARLY = 0.5  # s before somebody sits in which the next lean may begin
@@ -81,7 +82,8 @@ class Seen:
     def up_and_down(self, activity: str) -> tuple[list[Rise], list[Rise], list[str]]:
         """Rises and falls of that height, and which rises are not counted, in sentences."""
         path = self.path(activity)
-        rises, notes = rises_in(path, self.time)
+        least = _SMALLEST * self.trunk if np.isfinite(self.trunk) else 0.0
+        rises, notes = rises_in(path, self.time, least)
         return rises, rises_in([-part for part in path], self.time)[0], notes
 
 

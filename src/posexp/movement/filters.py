@@ -120,7 +120,12 @@ def outliers(
     for filled, column, there in zip(whole.T, values.T, known.T, strict=True):
         if there.any():
             filled[:] = np.interp(times, times[there], column[there])
-    apart = np.abs(whole - median_filter(whole, size, mode="mirror"))
+    # At the ends the movement is taken to go on: a mirror would turn it back.
+    ends = min(half, len(whole) - 1)
+    before, after = whole[ends:0:-1], whole[-2 : -ends - 2 : -1]
+    longer = np.concatenate([2 * whole[0] - before, whole, 2 * whole[-1] - after])
+    middle = median_filter(longer, size, mode="nearest")[ends : ends + len(whole)]
+    apart = np.abs(whole - middle)
     spread = np.maximum(median_filter(apart, size, mode="mirror"), np.median(apart, axis=0))
     return known & (apart > limit * np.maximum(1.4826 * spread, least))
 
@@ -132,7 +137,7 @@ def _stretches(
     steps = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     # Between neighbours nothing is missing, however slow the camera is.
     longest = max(longest, 1.5 * steps) * (1 + 1e-9)
-    for column in values.reshape(len(values), -1).T:
+    for column in values.T if values.ndim == 2 else [values]:
         known = np.flatnonzero(np.isfinite(column))
         if known.size:
             cuts = np.flatnonzero(np.diff(times[known]) > longest) + 1

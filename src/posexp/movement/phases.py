@@ -69,15 +69,34 @@ def _measured(seen: Seen, activity: str, number: int, at: Moments) -> Repetition
     lean, lean_velocity = _peaks(
         seen.leans, first if np.isfinite(first) else start - _AROUND, standing
     )
-    knees = [
-        value_at(seen.time, knee, moment) for moment in (start, standing) for knee in seen.knees.T
-    ]
+    rising, upright = (
+        [value_at(seen.time, knee, moment) for knee in seen.knees.T] for moment in (start, standing)
+    )
     return Repetition(
-        number, *at[:5], standing - start, at.seated - at.sit_start, start - at.lean_start,
-        turn - start, standing - turn, _settled(seen, activity, at) - standing, at.rise,
-        at.peak_velocity, scale * at.rise, scale * at.peak_velocity, lean, lean_velocity, *knees,
-        _mean_difference(seen, start, standing),
-    )  # fmt: skip
+        repetition=number,
+        lean_start=at.lean_start,
+        rise_start=start,
+        standing=standing,
+        sit_start=at.sit_start,
+        seated=at.seated,
+        rise_s=standing - start,
+        descent_s=at.seated - at.sit_start,
+        flexion_s=start - at.lean_start,
+        momentum_transfer_s=turn - start,
+        extension_s=standing - turn,
+        stabilisation_s=_settled(seen, activity, at) - standing,
+        rise_px=at.rise,
+        peak_rise_velocity_px_s=at.peak_velocity,
+        rise_m=scale * at.rise,
+        peak_rise_velocity_m_s=scale * at.peak_velocity,
+        peak_lean_deg=lean,
+        peak_lean_velocity_deg_s=lean_velocity,
+        left_knee_at_rise_deg=rising[0],
+        right_knee_at_rise_deg=rising[1],
+        left_knee_standing_deg=upright[0],
+        right_knee_standing_deg=upright[1],
+        knee_difference_deg=_mean_difference(seen, start, standing),
+    )
 
 
 def _most_dorsiflexion(seen: Seen, start: float, standing: float) -> float:

@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from posexp.errors import check_choice
-from posexp.measure import kinematics
+from posexp.measure.quality import torso_length
+from posexp.movement.angles import WORLD, angles
+from posexp.movement.cleaning import clean
 from posexp.movement.events import Seen, activity_of
+from posexp.movement.filters import Array
 from posexp.movement.outcomes import outcomes, sentence
 from posexp.movement.phases import Repetition, repetitions_in
 from posexp.movement.scale import Scale, scale_of, tilt_of
 from posexp.movement.uncertainty import SUFFIX, bootstrap
+from posexp.movement.view import View, view
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import ACTIVITIES, ScaleSettings
 
@@ -39,6 +43,8 @@ class Repetitions:
         What was not counted, or not known, and why.
     seen : Seen, optional
         The heights and angles over time that they were found in.
+    view : View, optional
+        From where the person is seen, and what angles are worth then.
     """
 
     activity: str
@@ -47,6 +53,7 @@ class Repetitions:
     height: str = ""
     notes: tuple[str, ...] = ()
     seen: Seen | None = None
+    view: View | None = None
 
     @property
     def sentence(self) -> str:
@@ -92,9 +99,11 @@ def repetitions(
     check_choice("activity", activity, ACTIVITIES)
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")
-    cleaned = cleaned or poses
+    cleaned = clean(poses).poses if cleaned is None else cleaned
+    where = view(cleaned)
+    space = WORLD if where.in_space and not where.trusted else ""
     metres = scale_of(cleaned, scale or ScaleSettings())
-    seen = seen_in(cleaned, metres.metres_per_px)
+    seen = seen_in(cleaned, space, metres.metres_per_px)
     if not (np.isfinite(seen.hips) | np.isfinite(seen.shoulders)).any():
         activity = "sit_to_stand" if activity == "auto" else activity
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
@@ -113,69 +122,40 @@ def repetitions(
     if not rows and not notes:
         notes.append(f"the {seen.height(activity)} never rise")
     elif rows:
-        spread, of_figures = bootstrap(compute, seen, seen_in(poses))
+        spread, of_figures = bootstrap(compute, seen, seen_in(poses, space))
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
     notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned))]
-    return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen)
+    return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen, where)
 
 
-def seen_in(poses: PoseSequence, metres_per_px: float = float("nan")) -> Seen:
-    """Heights, lean and flexion of a sequence; NaN for what its skeleton lacks."""
+def seen_in(poses: PoseSequence, space: str = "", metres_per_px: float = float("nan")) -> Seen:
+    """Heights and angles of a sequence; NaN for what its skeleton lacks.
+
+    Parameters
+    ----------
+    space : {"", "_world"}
+        Angles in the picture's plane, or in space.
+    """
     joints, frames = poses.skeleton.joints, len(poses)
 
-    def middle(part: str) -> np.ndarray:
+    def height(part: str) -> Array:
         names = [f"{side}_{part}" for side in ("left", "right")]
-        known = [poses.joint(name)[:, 1].astype(float) for name in names if name in joints]
-        return -np.mean(known, axis=0) if len(known) == 2 else np.full(frames, np.nan)
+        if not set(names) <= set(joints):
+            return np.full(frames, np.nan)
+        return -np.mean([poses.joint(name)[:, 1] for name in names], axis=0, dtype=float)
 
-    table = kinematics.angles(poses)
-    flexion = 180 - table.reindex(columns=["left_knee", "right_knee"]).to_numpy(float)
-    lean = table["trunk"].to_numpy(float) if "trunk" in table else np.full(frames, np.nan)
-    hips, shoulders = middle("hip"), middle("shoulder")
-    line = kinematics.trunk(poses)
-    length = np.nan
-    if line is not None and np.isfinite(line).any():
-        length = float(np.nanmedian(np.linalg.norm(line, axis=-1)))
+    names = [f"{side}_{angle}" for angle in ("knee_flexion", "ankle_dorsiflexion")
+             for side in ("left", "right")]  # fmt: skip
+    wanted = [f"{name}{space}" for name in ("trunk_lean", *names)]
+    lean, *legs = angles(poses).reindex(columns=wanted).to_numpy(float).T
     return Seen(
-        poses.time, hips, shoulders, _forward(lean), flexion, _dorsiflexion(poses), length,
-        metres_per_px,
+        poses.time, height("hip"), height("shoulder"), lean, np.stack(legs[:2], axis=1),
+        np.stack(legs[2:], axis=1), torso_length(poses), metres_per_px,
     )  # fmt: skip
 
 
-def _dorsiflexion(poses: PoseSequence) -> np.ndarray:
-    """(T, 2) of the left and right ankle, degrees; 0 with the foot at right angles to the shank.
-
-    NaN for a skeleton without heels and toes.
-    """
-    columns = []
-    for side in ("left", "right"):
-        names = [f"{side}_{part}" for part in ("knee", "ankle", "heel", "foot_index")]
-        if not set(names) <= set(poses.skeleton.joints):
-            columns.append(np.full(len(poses), np.nan))
-            continue
-        knee, ankle, heel, toe = (poses.joint(name).astype(float) for name in names)
-        shank, foot = knee - ankle, toe - heel
-        lengths = np.linalg.norm(shank, axis=1) * np.linalg.norm(foot, axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            cosine = (shank * foot).sum(axis=1) / lengths
-        columns.append(90 - np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
-    return np.stack(columns, axis=1)
-
-
-def _forward(lean: np.ndarray) -> np.ndarray:
-    """A lean to the image's right, as one that is positive forward.
-
-    Whoever rises leans forward far more than back: the far end of the angles is forward.
-    """
-    known = lean[np.isfinite(lean)]
-    if not known.size:
-        return lean
-    low, middle, high = np.percentile(known, [2, 50, 98])
-    return lean if high - middle >= middle - low else -lean
-
-
-def _beside(table: pd.DataFrame, spread: np.ndarray) -> pd.DataFrame:
+def _beside(table: pd.DataFrame, spread: Array) -> pd.DataFrame:
     """The table with each standard deviation after its column."""
     columns = {"repetition": table["repetition"]}
     for index, name in enumerate(table.columns[1:], 1):

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
 from posexp.errors import TableError
-from posexp.movement.signals import Array, Stretch, stretches
+from posexp.movement.filters import BRIDGED, Array
+from posexp.movement.signals import Stretch, stretches
 
 _APART = 0.8  # s between the peaks of two rises
 _PEAK = 0.5  # of the 99.5th percentile of the velocity: lower peaks are no rises
@@ -64,10 +65,12 @@ def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
     return table
 
 
-def rises_in(parts: list[Stretch], times: Array) -> tuple[list[Rise], list[str]]:
+def rises_in(
+    parts: list[Stretch], times: Array, least: float = 0.0
+) -> tuple[list[Rise], list[str]]:
     """Rises and notes as `find_rises` tells them, of a height that is smoothed already.
 
-    `times` are the recording's, s.
+    `times` are the recording's, s; of what its ends cut, less than `least` is no rise.
     """
     notes: list[str] = []
     rises: list[Rise] = []
@@ -77,14 +80,21 @@ def rises_in(parts: list[Stretch], times: Array) -> tuple[list[Rise], list[str]]
         lowest = _PEAK * float(np.percentile(velocity, 99.5))
         smallest = _SMALLEST * float(np.subtract(*np.percentile(everything, [99, 1])))
         for part in parts if lowest > 0 else ():
-            rises += sorted(_rises(part, lowest, smallest, notes, (times[0], times[-1])))
+            rises += sorted(_rises(part, (lowest, smallest, least), notes, (times[0], times[-1])))
     return rises, notes
 
 
 def _rises(
-    part: Stretch, lowest: float, smallest: float, notes: list[str], ends: tuple[float, float]
+    part: Stretch,
+    limits: tuple[float, float, float],
+    notes: list[str],
+    ends: tuple[float, float],
 ) -> list[Rise]:
-    """Rises of a stretch; those that its ends cut are told in `notes`."""
+    """Rises of a stretch; those that its ends cut are told in `notes`.
+
+    The limits are the least velocity, the least rise, and the least rise of one that is cut.
+    """
+    lowest, smallest, least = limits
     apart = max(1, round(_APART / (part.time[1] - part.time[0])))
     # A peak at an end counts: it is half a rise, and that is to be said.
     padded = np.concatenate([[-np.inf], part.velocity, [-np.inf]])
@@ -103,9 +113,14 @@ def _rises(
         if rise < smallest or finish - begin < _SHORTEST:
             continue
         if start is None or end is None:
-            what = "recording" if (begin if start is None else finish) in ends else "tracked part"
-            how = "begins" if start is None else "ends"
-            notes.append(f"a rise at {at:.2f} s is not counted: the {what} {how} in it")
+            if rise < least:
+                continue
+            which = int(start is not None)
+            near = abs((begin, finish)[which] - ends[which]) <= BRIDGED
+            notes.append(
+                f"a rise at {at:.2f} s is not counted: the "
+                f"{'recording' if near else 'tracked part'} {('begins', 'ends')[which]} in it"
+            )
             continue
         found.append(Rise(start, end, float(part.velocity[peak]), rise))
     return found

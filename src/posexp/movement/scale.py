@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from posexp.movement.filters import Array
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import ScaleSettings
 
@@ -19,7 +19,8 @@ SEGMENTS = {
 Control of Human Movement, 4th ed. 2009, fig. 4.1; the trunk from the heights of its ends)."""
 
 _LONGEST = 90  # percentile over the clip: a segment is never longer than it is, noise aside
-_UPRIGHT = 80  # percentile of the height of the shoulders from which somebody stands
+_STRAIGHT = 10.0  # degrees between legs and trunk up to which somebody stands straight
+_APART = 0.05  # of the body: closer feet show no floor
 _TILTED = 5.0  # degrees by which both feet and body are off before a camera is called tilted
 _SOLES = ("left_heel", "right_heel", "left_foot_index", "right_foot_index")
 
@@ -77,36 +78,45 @@ def tilt_of(poses: PoseSequence) -> float:
     By the line of the body, from ankles to shoulders of whoever stands upright, against the
     picture's vertical; and by the floor line, through the feet, against its horizontal. One of them
     alone may be off with a level camera (somebody leans; a floor seen obliquely slopes): the
-    smaller is taken where both turn the same way by more than 5 degrees. NaN where the feet are not
-    seen.
+    smaller is taken where both turn the same way by more than 5 degrees. NaN where nobody stands
+    straight.
     """
     joints = poses.skeleton.joints
-    names = [f"{side}_{part}" for part in ("shoulder", "ankle") for side in ("left", "right")]
+    wanted = ("shoulder", "hip", "ankle")
+    names = [f"{side}_{part}" for part in wanted for side in ("left", "right")]
     if not set(names) <= set(joints):
         return float("nan")
     points = {name: poses.joint(name).astype(float) for name in joints}
-    top = (points["left_shoulder"] + points["right_shoulder"]) / 2
-    bottom = (points["left_ankle"] + points["right_ankle"]) / 2
-    known = np.isfinite(top).all(axis=1) & np.isfinite(bottom).all(axis=1)
-    if not known.any():
+    top, middle, bottom = (
+        (points[f"left_{part}"] + points[f"right_{part}"]) / 2 for part in wanted
+    )
+    legs, trunk = _from_vertical(middle - bottom), _from_vertical(top - middle)
+    straight = np.abs(legs - trunk) < _STRAIGHT
+    if not straight.any():
         return float("nan")
-    height = bottom[:, 1] - top[:, 1]
-    upright = known & (height >= np.percentile(height[known], _UPRIGHT))
-    line = np.median((top - bottom)[upright], axis=0)
-    body = float(np.rad2deg(np.arctan2(line[0], -line[1])))
-    whole = [name for name in _SOLES if name in joints]
-    soles = [points[name][upright] for name in (whole if len(whole) == len(_SOLES) else names[2:])]
-    floor = _slope(np.nanmedian(soles, axis=1))
-    if body * floor <= 0 or min(abs(body), abs(floor)) < _TILTED:
+    body = float(np.median(_from_vertical(top - bottom)[straight]))
+    whole = _SOLES if set(_SOLES) <= set(joints) else ("left_ankle", "right_ankle")
+    feet = np.array([np.nanmedian(points[name][straight], axis=0) for name in whole])
+    floor = _slope(feet, float(np.median(np.linalg.norm((top - bottom)[straight], axis=1))))
+    if not body * floor > 0 or min(abs(body), abs(floor)) < _TILTED:
         return 0.0
     return min(body, floor, key=abs)
 
 
-def _slope(points: NDArray[np.float64]) -> float:
-    """Of the line through (n, 2) points of the feet, degrees, downwards to the right positive."""
+def _from_vertical(lines: Array) -> Array:
+    """(T,) of (T, 2) lines upwards, degrees, to the right positive."""
+    return np.asarray(np.rad2deg(np.arctan2(lines[:, 0], -lines[:, 1])))
+
+
+def _slope(points: Array, size: float) -> float:
+    """Of the line through (n, 2) points of the feet, degrees, downwards to the right positive.
+
+    NaN where they lie closer together than a twentieth of the body's `size`, px.
+    """
     centred = points - points.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    across, down = axes[0]
+    if not np.isfinite(centred).all() or np.ptp(centred, axis=0).max() < _APART * size:
+        return float("nan")
+    across, down = np.linalg.svd(centred, full_matrices=False)[2][0]
     return float(np.rad2deg(np.arctan(down / across))) if across else 90.0
 
 

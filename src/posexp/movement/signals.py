@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
-Array = NDArray[np.float64]
-
-CUTOFF = 6.0
-"""Hz; what is faster in a person's movement is noise."""
-
-BRIDGED = 0.2
-"""s without a value that a straight line bridges; a longer gap cuts."""
+from posexp.movement.filters import BRIDGED, Array, low_pass
 
 _SHORTEST = 0.2  # s of a stretch that is worth a filter
 _RATE = 120.0  # Hz, at least, of the grid: below 12 frames/s no filter of 6 Hz exists
-_PAD = 1.0  # s that each end is mirrored by, so that the filter settles outside
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Stretch:
 
 
 def stretches(times: Array, values: Array) -> list[Stretch]:
-    """A quantity between its gaps, low-passed at `CUTOFF`.
+    """A quantity between its gaps, low-passed at 6 Hz.
 
     Gaps up to `BRIDGED` s are bridged by a straight line; so are the steps of a slow camera.
     """
@@ -82,13 +72,5 @@ def _smoothed(times: Array, values: Array) -> Stretch:
     rate = max(_RATE, 1 / float(np.median(np.diff(times))))
     grid = np.linspace(times[0], times[-1], max(4, round((times[-1] - times[0]) * rate) + 1))
     even = np.interp(grid, times, values)
-    rate = 1 / (grid[1] - grid[0])
-    pad = min(len(even) - 1, round(_PAD * rate))
-    smooth = sosfiltfilt(_low_pass(rate), even, padlen=pad)
+    smooth = low_pass(grid, even)
     return Stretch(grid, smooth, np.gradient(smooth, grid))
-
-
-@functools.lru_cache(maxsize=8)
-def _low_pass(rate: float) -> Array:
-    """For two passes of order 2: -3 dB at 6 Hz after both (Winter 2009, ch. 2)."""
-    return np.asarray(butter(2, CUTOFF / 0.802, fs=rate, output="sos"))

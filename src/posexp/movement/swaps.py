@@ -13,6 +13,7 @@ from posexp.pose.sequence import PoseSequence
 
 _SWITCH = 0.02  # of the body's size: what a change of mind costs
 _STAYS = 0.002  # of the body's size, per frame: the model is taken to be right more often than not
+_FAR = 0.2  # of the body's size: an outlier is no worse for being farther, on either side
 _FASTEST = 2.0  # times: a velocity is carried over a gap of at most so many steps
 
 
@@ -20,9 +21,9 @@ def swapped(poses: PoseSequence) -> NDArray[np.bool_]:
     """Of each pair of joints, in which frames left and right are those of the other side.
 
     The assignment of least cost over the whole clip (Viterbi, IEEE Trans Inf Theory 1967). A frame
-    costs what both joints jump from where a constant velocity would have taken them, in lengths of
-    the body; a change between swapped and not, and each frame that is swapped, cost a little more.
-    So a pair that is swapped for the whole clip is left as the model has it: nothing tells.
+    costs what each joint jumps, up to a fifth of the body's size, from where a constant velocity
+    would have taken it; a change between swapped and not, and each frame that is swapped, cost a
+    little more. So a pair that is swapped for the whole clip is left as it is: nothing tells.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def _costs(times: Array, points: Array) -> Array:
     first, second = both[:-2, :, :, None], both[1:-1, :, None, :]
     expected = second + (second - first) * ahead
     apart = both[2:, :, None, None] - expected[:, :, :, :, None]
-    return np.asarray(np.linalg.norm(apart, axis=-1).sum(axis=-1))
+    return np.asarray(np.minimum(np.linalg.norm(apart, axis=-1), _FAR).sum(axis=-1))
 
 
 def _cheapest(costs: Array) -> NDArray[np.bool_]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posexp.movement.events import Seen
+from posexp.movement.filters import CUTOFF, Array
 from posexp.movement.phases import Repetition
-from posexp.movement.signals import CUTOFF, Array, stretches
+from posexp.movement.signals import stretches
 
 SUFFIX = "_bootstrap_sd"
 """Ends the name of the standard deviation of the column before it, in the same unit."""

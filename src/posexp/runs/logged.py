@@ -19,6 +19,7 @@ from posexp.measure.evaluation import GROUPS, Evaluation, evaluate
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.runs import evaluated
+from posexp.runs.agreement import write_agreement
 from posexp.settings import TrackingSettings
 from posexp.show.comparison_report import disagreement_pictures, write_comparison
 from posexp.show.evaluation_report import write_evaluation
@@ -157,6 +158,7 @@ def _log_comparison(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_comparison(comparison, folder / "artifacts", title, pictures)
+        write_agreement(dict(zip(comparison.labels, chosen, strict=True)), folder / "artifacts")
         shown.add_pictures(record, folder / "artifacts", dict(pictures))
         shown.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)

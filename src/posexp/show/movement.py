@@ -18,7 +18,7 @@ from posexp.show.palette import PALETTE, SIDES
 _PHASES = {
     "flexion momentum": ("lean_start", "rise_start"),
     "rise": ("rise_start", "standing"),
-    "sitting down": ("sit_start", "seated"),
+    "going down": ("sit_start", "seated"),
 }
 _COLORS = dict(zip(_PHASES, (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True))
 
@@ -73,6 +73,7 @@ def angles_over_time(table: pd.DataFrame, title: str, warning: str) -> Figure:
 def repetitions_over_time(found: Repetitions, title: str) -> Figure:
     """Height (px, up), trunk lean and knee flexion (degrees) over time, phases shaded."""
     seen = found.seen
+    assert seen is not None  # there are repetitions, so something was seen
     figure = Figure(figsize=(12, 7), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True)
     height = getattr(seen, found.height)

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 
 from posexp.config import load_config
+from posexp.runs.agreement import agreement_of, reliability_over
 from posexp.runs.logged import compare_runs, evaluate_run
 from posexp.store.archive import Archive
 from posexp.terminal.parser import Line, names_in
-from posexp.terminal.summaries import print_comparison, print_evaluation
+from posexp.terminal.summaries import print_comparison, print_evaluation, print_reliability
 
 log = logging.getLogger("posexp")
 
@@ -28,8 +29,10 @@ def compare(line: Line) -> int:
     """Compare logged runs."""
     ids, video, sweep = names_in(line.keys["runs"]), line.keys["video"], line.keys["sweep"]
     archive = Archive(load_config(line.overrides)[0].tracking)
-    for run, comparison in compare_runs(ids, video, sweep, archive):
-        print_comparison(run, comparison)
+    compared = compare_runs(ids, video, sweep, archive)
+    for run, comparison in compared:
+        print_comparison(run, comparison, agreement_of(run))
+    print_reliability(reliability_over([run for run, _ in compared]))
     return 0
 
 

@@ -12,6 +12,8 @@ from posexp.store.address import is_server
 from posexp.store.run import Run
 
 if TYPE_CHECKING:  # these bring pandas and SciPy
+    import pandas as pd
+
     from posexp.measure.comparison import Comparison
     from posexp.measure.evaluation import Evaluation
     from posexp.sweeps.batch import Sweep
@@ -117,8 +119,10 @@ def print_sweep(sweep: Sweep) -> None:
         print(f"Charts    {sweep.page}")
 
 
-def print_comparison(run: Run, comparison: Comparison) -> None:
-    """Each run by itself, each pair of runs, and where they disagree most."""
+def print_comparison(
+    run: Run, comparison: Comparison, movement: tuple[pd.DataFrame, pd.DataFrame] | None
+) -> None:
+    """Each run by itself, each pair of runs, where they disagree most, and on what was done."""
     width = max(len(label) for label in comparison.labels) + 2
     print(f"\n{run.name}")
     print(f"\n{'run':<{width}}{'tracked':>9}{'longest gap':>13}{'jitter / torso':>16}")
@@ -144,8 +148,37 @@ def print_comparison(run: Run, comparison: Comparison) -> None:
     frames = ", ".join(str(comparison.frame[row]) for row in comparison.worst_frames(6))
     if frames:
         print(f"\nThey disagree most in frames {frames}")
+    if movement is not None:
+        _print_movement(*movement, width)
     print(f"\nReport    {run.artifacts}/comparison.html")
     print(f"Run page  {run.page}")
+
+
+def print_reliability(table: pd.DataFrame) -> None:
+    """How far variants agree over clips; nothing where there are too few."""
+    if table.empty:
+        return
+    print(f"\n{'over all clips':<28}{'clips':>7}{'runs':>6}{'ICC(2,1)':>10}")
+    for _, row in table.iterrows():
+        print(f"{row['quantity']:<28}{row['clips']:>7}{row['runs']:>6}{row['icc']:>10.3f}")
+
+
+def _print_movement(clip: pd.DataFrame, agreement: pd.DataFrame, width: int) -> None:
+    """What each run says was done, and by how much they differ."""
+    print()
+    for _, row in clip.iterrows():
+        print(f"{row['run']:<{width}}{row['movement']}")
+    if agreement.empty:
+        return
+    print(f"\n{'':<{2 * width}}{'first minus second':<22}{'bias':>11}{'95 % limits':>18}{'of':>4}")
+    for _, row in agreement.iterrows():
+        form = "{:.2f}" if row["unit"] == "s" else "{:.1f}"
+        name = row["quantity"].removesuffix(f"_{row['unit']}").replace("_", " ")
+        limits = f"{_known(form, row['lower'])} to {_known(form, row['upper'])}"
+        print(
+            f"{row['first']:<{width}}{row['second']:<{width}}{name:<22}"
+            f"{_known(form, row['bias']) + ' ' + row['unit']:>11}{limits:>18}{row['matched']:>4}"
+        )
 
 
 def _print_person(known: dict[str, str]) -> None:
