@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from posexp.errors import ConfigError, ModelError
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
 from posexp.models.model import Estimator
+from posexp.people.choose import look_around
 from posexp.people.watched import on_person
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.truth import read_truth
@@ -92,24 +94,32 @@ def measure(
     for name in variants:
         if name not in known:
             raise ConfigError("models", f"expected some of {', '.join(known)}, got {name!r}")
-    results, rows, off = Results(pd.DataFrame()), [], []
+    results, loaded = Results(pd.DataFrame()), {}
     for name in variants:
         try:
-            estimator = _load(known[name], weights)
+            loaded[name] = estimator = _load(known[name], weights)
         except ModelError as error:
             # Without the remedy: it names folders of this machine.
             results.missing[name] = error.problem
             log.warning("%s is left out: %s", name, error)
             continue
         results.weights[name] = estimator.weights.source, estimator.weights.sha256
-        pairs = list(zip(clips, videos, strict=True))
-        for clip, video in tqdm(pairs, desc=name, unit=" clips", disable=not progress):
-            row, curve = _one(estimator, clip, video)
-            rows.append({"variant": name, **row})
-            results.curves[name, clip.name] = curve
-            if name in ALSO_OFF and (clip.factor in _MATTERS or clip.camera == "drone"):
-                off.append({"variant": name, **_one(estimator, clip, video, "off")[0]})
-    results.table, results.off = pd.DataFrame(rows), pd.DataFrame(off)
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in loaded}
+    off: dict[str, list[dict[str, Any]]] = {name: [] for name in loaded}
+    pairs = list(zip(clips, videos, strict=True))
+    with tqdm(total=len(pairs) * len(loaded), unit=" runs", disable=not progress) as bar:
+        for clip, video in pairs:  # a clip with all variants: its people are looked for once
+            for name, estimator in loaded.items():
+                bar.set_description(f"{clip.name}, {name}")
+                row, curve = _one(estimator, clip, video)
+                rows[name].append({"variant": name, **row})
+                results.curves[name, clip.name] = curve
+                if name in ALSO_OFF and (clip.factor in _MATTERS or clip.camera == "drone"):
+                    off[name].append({"variant": name, **_one(estimator, clip, video, "off")[0]})
+                bar.update()
+    results.table, results.off = (
+        pd.DataFrame([row for each in table.values() for row in each]) for table in (rows, off)
+    )
     return results
 
 
@@ -128,7 +138,11 @@ def _one(
     estimator: Estimator, clip: Rendered, video: Path, person: str = "auto"
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     source = VideoSource(video, 0.0, None)
-    watched = on_person(estimator, source, PersonSettings(person))
+    settings = PersonSettings(person)
+    watched = on_person(estimator, source, settings)
+    if watched is not None:  # before the clock runs: it is remembered, and the same for all
+        with closing(source.frames()) as frames:
+            look_around(source, next(frames), settings)
     extraction = Extraction(source, watched or estimator)
     wall, cpu = time.perf_counter(), time.process_time()
     extraction.run()

@@ -231,8 +231,9 @@ def _breaking(table: pd.DataFrame) -> list[str]:
 def _speed_text() -> list[str]:
     return [
         "## Speed beside accuracy",
-        "CPU time of decoding and inference per frame, without overlay; up and to the left is "
-        "better. The line joins the variants that no other beats in both.",
+        "CPU time of decoding, inference and following per frame, without the search at the "
+        "start and without overlay; up and to the left is better. The line joins the variants that "
+        "no other beats in both.",
         "![Speed and accuracy](benchmark/speed.png)",
     ]
 
