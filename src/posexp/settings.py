@@ -59,7 +59,7 @@ class VideoSettings:
 MOST_PEOPLE = 40
 """In a picture; a larger number in ``person=`` is a place."""
 
-PEOPLE = ("off", "auto", "largest", "central", "left", "right")
+PEOPLE = ("auto", "off", "largest", "central", "left", "right")
 """Whom ``person=`` may name in a word."""
 
 
@@ -76,7 +76,7 @@ class PersonSettings:
         When `who` is there, s from the first frame; at the beginning by default.
     """
 
-    who: str = "off"
+    who: str = "auto"
     time: float | None = None
 
     def __post_init__(self) -> None:
