@@ -83,7 +83,7 @@ class PersonSettings:
         if self.who not in PEOPLE and self.number is None and self.point is None:
             raise ConfigError(
                 "person", f"expected {', '.join(PEOPLE)}, a number or X,Y in px, got {self.who!r}",
-                "A run with person=auto shows the people, numbered, in person/people.jpg",
+                "Every run shows the people, numbered, in person/people.jpg",
             )  # fmt: skip
         check_range("person.time", self.time, 0, unit="s")
 

@@ -152,7 +152,7 @@ _last: tuple[object, Crowd] | None = None
 
 
 def look_around(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
-    """Search a few pictures of a clip: its first, and two about its thirds or that at `person.time`.
+    """Search pictures of a clip: its first, and two about its thirds or that at `person.time`.
 
     The last clip's people are remembered: a run for each of them searches once.
 
@@ -199,10 +199,15 @@ def _later(source: VideoSource, first: Frame, time: float | None) -> list[Frame]
             continue
         for exact in (False, True) if time is None else (True,):
             picture = source.near(at, exact) if not exact or quick or time is not None else None
-            if picture is not None and picture.time > after:
+            if picture is not None and picture.time > after and _alike(picture, first):
                 found.append(picture)
                 break
     return found
+
+
+def _alike(picture: Frame, first: Frame) -> bool:
+    """Whether both have the size of the clip."""
+    return (picture.width, picture.height) == (first.width, first.height)
 
 
 def _is(known: Candidate, number: int, person: Person, clothes: Clothes) -> bool:

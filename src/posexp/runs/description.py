@@ -31,7 +31,9 @@ def record_of(
     path = printable(info.path.absolute())
     params = flatten(plain_of(job, estimator))
     who = config.person.who
-    name = f"{estimator.name} {info.path.stem}" + ("" if who == PersonSettings.who else f" person={who}")
+    name = f"{estimator.name} {info.path.stem}" + (
+        "" if who == PersonSettings.who else f" person={who}"
+    )
     return RunRecord(
         name=config.tracking.run_name or printable(name),
         experiment=config.tracking.experiment,
