@@ -59,7 +59,7 @@ class VideoSettings:
 MOST_PEOPLE = 40
 """In a picture; a larger number in ``person=`` is a place."""
 
-PEOPLE = ("off", "auto", "largest", "central", "left", "right")
+PEOPLE = ("auto", "off", "largest", "central", "left", "right")
 """Whom ``person=`` may name in a word."""
 
 
@@ -76,14 +76,14 @@ class PersonSettings:
         When `who` is there, s from the first frame; at the beginning by default.
     """
 
-    who: str = "off"
+    who: str = "auto"
     time: float | None = None
 
     def __post_init__(self) -> None:
         if self.who not in PEOPLE and self.number is None and self.point is None:
             raise ConfigError(
                 "person", f"expected {', '.join(PEOPLE)}, a number or X,Y in px, got {self.who!r}",
-                "A run with person=auto shows the people, numbered, in person/people.jpg",
+                "Every run shows the people, numbered, in person/people.jpg",
             )  # fmt: skip
         check_range("person.time", self.time, 0, unit="s")
 

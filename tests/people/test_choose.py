@@ -66,7 +66,7 @@ def test_in_an_empty_picture_nobody_is_followed():
 
 @pytest.mark.parametrize("who", ["", "0", "-1", "up", "1,2,3", "1.5", "a,b", "1,", "99999"])
 def test_what_means_nobody_is_refused(who):
-    with pytest.raises(ConfigError, match="expected off, auto"):
+    with pytest.raises(ConfigError, match="expected auto, off"):
         PersonSettings(who)
 
 
@@ -74,7 +74,7 @@ def test_a_person_is_typed_as_simply_as_a_video():
     config, plain = load_config(["person=612,340", "person.time=2.0"])
     assert config.person == PersonSettings("612,340", 2.0)
     assert plain["person"] == {"who": "612,340", "time": 2.0}
-    assert load_config([])[0].person.who == "off"
+    assert load_config([])[0].person.who == "auto"
 
 
 def test_a_sweep_takes_numbers_one_by_one_and_a_point_as_one():
@@ -95,7 +95,8 @@ def test_whom_one_follows_decides_the_keypoints():
 
     left, right, off = (known(f"person={who}") for who in ("left", "right", "off"))
     assert len({left, right, off, known("person=auto")}) == 4
-    assert off == known() == known("person=off", "person.time=3")
+    assert off == known("person=off", "person.time=3")
+    assert known() == known("person=auto")
 
 
 def test_the_table_of_people_has_a_row_for_each_time_that_somebody_was_seen(crowd):

@@ -201,8 +201,8 @@ def test_a_model_of_the_picture_is_left_alone():
     source = VideoSource(DRONE)
     assert on_person(model, source, PersonSettings("auto")) is None
     model.sees = "person"
-    assert on_person(model, source, PersonSettings()) is None
-    assert on_person(model, source, PersonSettings("auto")) is not None
+    assert on_person(model, source, PersonSettings("off")) is None
+    assert on_person(model, source, PersonSettings()) is not None
 
 
 def test_where_nobody_is_found_the_model_sees_the_picture(tmp_path):

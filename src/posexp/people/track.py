@@ -10,6 +10,9 @@ import pandas as pd
 
 from posexp.pose.sequence import Floats
 
+NOTES = {"lost": "person lost", "doubtful": "person may change"}
+"""What the overlay says in a frame, by the state of the person in it."""
+
 
 @dataclass(frozen=True)
 class Seen:

@@ -13,6 +13,7 @@ from posexp.errors import printable
 from posexp.models import registry
 from posexp.models.model import Estimator
 from posexp.runs.job import Job
+from posexp.settings import PersonSettings
 from posexp.store import tags
 from posexp.store.record import RunRecord
 from posexp.video.source import VideoSource
@@ -30,7 +31,9 @@ def record_of(
     path = printable(info.path.absolute())
     params = flatten(plain_of(job, estimator))
     who = config.person.who
-    name = f"{estimator.name} {info.path.stem}" + ("" if who == "off" else f" person={who}")
+    name = f"{estimator.name} {info.path.stem}" + (
+        "" if who == PersonSettings.who else f" person={who}"
+    )
     return RunRecord(
         name=config.tracking.run_name or printable(name),
         experiment=config.tracking.experiment,

@@ -128,7 +128,7 @@ def extract(
     *,
     start: float = 0.0,
     stop: float | None = None,
-    person: str = "off",
+    person: str = "auto",
     progress: bool = False,
     **options: Any,
 ) -> PoseSequence:
@@ -143,8 +143,8 @@ def extract(
     start, stop : float
         Part of the video, s from its first frame.
     person : str
-        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`. By
-        default nobody: the model sees the whole picture.
+        Who is followed: ``auto``, ``left``, ``2``, ``"612,340"``, ...; see `PersonSettings`.
+        ``off``: nobody, and the model sees the whole picture.
     progress : bool
         Show a progress bar.
     **options

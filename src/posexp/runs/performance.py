@@ -16,6 +16,7 @@ from posexp.runs.delivery import Delivery
 from posexp.runs.description import plain_of, record_of
 from posexp.runs.extraction import Extraction, Sink
 from posexp.runs.job import Job
+from posexp.runs.replay import Replay
 from posexp.show.overlay import OverlayVideo
 from posexp.show.pictures import KeyFrames, WorstFrames
 from posexp.spans import span
@@ -189,6 +190,8 @@ class _Work:
 
             if self.stage is not None:  # also where the one who is meant is not there
                 results.write_person(self.stage, record, folder)
+            elif isinstance(self._estimator, Replay):
+                self._estimator.write_person(record, folder)
             if not self.frames:
                 return
             assert self._extraction is not None

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
+import pandas as pd
+
 from posexp.errors import PosexpError, TrackingError
 from posexp.models.weights.model_file import ModelFile
+from posexp.people.track import NOTES
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.runs.job import Job
 from posexp.store import tags
 from posexp.store.archive import Archive
+from posexp.store.record import RunRecord
 from posexp.store.run import Run
 from posexp.video.ahead import ahead
 from posexp.video.frame import Frame
+
+_OF_THE_PERSON = (tags.PEOPLE, tags.PERSON, tags.DOUBT)
+_FILES = ("person/people.csv", "person/people.jpg", "person/track.csv")
 
 
 class Replay:
@@ -37,6 +46,7 @@ class Replay:
         self.computed_by = run.tags.get(tags.RUNTIME, "")
         size = run.params.get("model.input_size", "")
         self.input_size = int(size) if size.isdecimal() else None
+        self._notes = self._noted()
 
     def estimate(self, frames: Iterable[Frame]) -> Generator[FramePose, None, None]:
         """One pose per frame, in order."""
@@ -51,7 +61,27 @@ class Replay:
             yield FramePose(
                 frame.index, frame.time, poses.image[row], poses.confidence[row],
                 *(None if value is None else value[row] for value in values),
+                note=self._notes.get(frame.index, ""),
             )  # fmt: skip
+
+    def write_person(self, record: RunRecord, folder: Path) -> None:
+        """Who was there and who was followed, as that run says it."""
+        record.tags |= {k: v for k, v in self.run.tags.items() if k in _OF_THE_PERSON}
+        record.metrics |= {k: v for k, v in self.run.metrics.items() if k.startswith("person/")}
+        for name in _FILES:
+            with contextlib.suppress(TrackingError):  # it had none
+                file = self.run.file(name)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, folder / name)
+
+    def _noted(self) -> dict[int, str]:
+        """What the overlay says of the person, by frame."""
+        if "person/lost_share" not in self.run.metrics:
+            return {}
+        track = pd.read_csv(self.run.file("person/track.csv"))
+        notes = track["state"].map(NOTES)
+        return {int(frame): note for frame, note in zip(track["frame"], notes, strict=True)
+                if isinstance(note, str)}  # fmt: skip
 
 
 def find(job: Job, archive: Archive) -> Replay | None:

@@ -34,7 +34,8 @@ _SHEETS = (".numbers", ".ods", ".xls", ".xlsm", ".xlsx")
 _DELIMITERS = (";", "\t", ",", "|")  # spreadsheets of half of Europe write semicolons
 _OURS = (
     "model", "video", "keypoints", "overlay", "tracking", "launcher", "force", "weights", "version",
-    "posexp", "mlflow", "error", "note", "confidence", "truth", "activity", "scale", "movement",
+    "posexp", "mlflow", "error", "note", "confidence", "truth", "person", "cleaning", "activity",
+    "scale", "movement",
 )  # fmt: skip
 """First words of our own keys and tags."""
 

@@ -44,10 +44,10 @@ Which model                  {models}
   model.weights              a file in place of the default: .task, .tflite, TF.js model.json,
                              SavedModel folder
 
-Whom to follow               person=off: the whole picture, unwatched (the default)
-                             person=auto | largest | central | left | right | 2 | 612,340 (px)
+Whom to follow               person=auto | largest | central | left | right | 2 | 612,340 (px)
                              person.time=2.5 (s): when
-                             the people, numbered: person/people.jpg of a run with person=auto
+                             the people, numbered: person/people.jpg of every run
+                             person=off: the whole picture, unwatched
 Which part of the video      video.start, video.stop in seconds
 How keypoints are cleaned    cleaning=standard | none, before angles and times are told
 What is done                 activity=auto | sit_to_stand | squat | none: counted and timed
