@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from posexp.errors import Refused, TrackingError
 from posexp.settings import TrackingSettings
-from posexp.store.address import Address, ask, make_folder
+from posexp.store.address import PENDING, Address, ask, make_folder
+from posexp.store.moved import settle
 from posexp.store.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Archive:
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         self.address = Address.of(settings)
-        self.outbox = Outbox(self.folder / "pending")
+        self.outbox = Outbox(self.folder / PENDING)
         for name, value in _ENVIRONMENT.items():  # not in a thread: others may be reading it
             os.environ.setdefault(name, value)
 
@@ -94,4 +95,5 @@ class Archive:
 
         if not self.address.named:
             create(self.folder)
+            settle(self.folder, self.outbox)
         return Store(self.address.uri, self.folder)

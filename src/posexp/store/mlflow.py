@@ -6,7 +6,6 @@ Only this folder imports mlflow.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
 from collections.abc import Collection
@@ -21,9 +20,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from posexp.errors import Refused, TrackingError
 from posexp.files import PART, whole
 from posexp.store import tags as names
-from posexp.store.address import is_server, no_answer, sqlite
+from posexp.store.address import ARTIFACTS, DATABASE, folder_name, is_server, no_answer, sqlite
 from posexp.store.finder import Finder
-from posexp.store.locks import locked
+from posexp.store.locks import store_lock
 from posexp.store.outbox import ResultFolder
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
@@ -201,9 +200,11 @@ class Store(Finder):
         client = self.client
         known = client.get_experiment_by_name(name)
         if known is None:
-            folder = self.folder.resolve() / "artifacts" / _ascii(name)
+            folder = self.folder.resolve() / ARTIFACTS / folder_name(name)
             location = None if is_server(self.uri) else folder.as_uri()
             try:
+                if location:  # so that a copy of the store has it too, and is known by it
+                    folder.mkdir(parents=True, exist_ok=True)
                 return str(client.create_experiment(name, artifact_location=location))
             except MlflowException:
                 known = client.get_experiment_by_name(name)
@@ -219,10 +220,10 @@ class Store(Finder):
 
 def create(folder: Path) -> None:
     """Make a local store: of processes that open a new database at once, all but one crash."""
-    path = folder / "mlflow.db"
+    path = folder / DATABASE
     if path.exists():
         return
-    with locked(folder / ".store.lock"):
+    with store_lock(folder):
         if path.exists():
             return
         for part in folder.glob(f".*{PART}*"):  # with its journal, of one who died making it
@@ -262,10 +263,3 @@ def _some(tags: dict[str, str]) -> list[list[tuple[str, str]]]:
     """Tags or params in as many as MLflow takes at once; one part at least."""
     pairs = list(tags.items())
     return [pairs[first : first + _FEW] for first in range(0, len(pairs) or 1, _FEW)]
-
-
-def _ascii(name: str) -> str:
-    """A folder name for an experiment: MLflow's links break on anything but ASCII."""
-    text = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-    long = f"-{hashlib.sha256(name.encode()).hexdigest()[:16]}" if len(text) > 100 else ""
-    return text.lstrip(".")[:100] + long
