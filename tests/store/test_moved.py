@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from posexp.__main__ import main
 from posexp.errors import TrackingError
 from posexp.settings import TrackingSettings
 from posexp.store.address import Address
@@ -159,3 +160,33 @@ def test_last_is_the_last_that_finished_and_it_is_said(project, caplog):
     opened(project).client.delete_run(opened(project).search({})[1].id)
     with pytest.raises(TrackingError, match=r"found none; the newest run, second .*, failed"):
         opened(project).run("last")
+
+
+def test_store_says_where_it_is_and_repair_fetches_what_a_copy_wrote_elsewhere(
+    project, tmp_path, monkeypatch, capsys
+):
+    """As a copy did with older versions: its runs have their files in the first one."""
+    copy = tmp_path / "copy"
+    strayed = logged(project, "strayed")
+    shutil.copytree(project, copy)
+    shutil.rmtree(Path(str(copy / "mlruns/artifacts/posexp")) / strayed.id)
+    (copy / "notebooks").mkdir()
+    monkeypatch.chdir(copy / "notebooks")
+    assert main(["store"]) == 0
+    said = capsys.readouterr().out
+    assert f"Store        {copy / 'mlruns'}\n" in said and "Runs         2: 2 finished\n" in said
+    assert opened(copy).run("last").file("file.txt").is_relative_to(project)  # still found
+    assert main(["store", "repair"]) == 0
+    assert "Fetched the files of 1 runs" in capsys.readouterr().out
+    shutil.rmtree(project)
+    assert opened(copy).run("last").file("file.txt").read_text() == "strayed"
+    shutil.rmtree(Path(opened(copy).run("last").artifacts))
+    assert main(["store", "repair"]) == 1
+    assert f"Its files are gone: strayed ({strayed.id[:8]})" in capsys.readouterr().out
+
+
+def test_where_there_is_no_store_none_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["store"]) == 0
+    assert f"There is no store in {tmp_path / 'mlruns'}" in capsys.readouterr().out
+    assert not any(tmp_path.iterdir())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from posexp.errors import Refused, TrackingError
 from posexp.settings import TrackingSettings
-from posexp.store.address import PENDING, Address, ask, make_folder
-from posexp.store.moved import settle
+from posexp.store.address import DATABASE, PENDING, Address, ask, make_folder
+from posexp.store.moved import fetch, settle
 from posexp.store.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -68,6 +68,15 @@ class Archive:
     def sweeps(self) -> Path:
         """Folder of the tables of sweeps."""
         return self.folder / "sweeps"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to open; one that was named is taken to be there."""
+        return self.address.named or (self.folder / DATABASE).is_file()
+
+    def fetch(self) -> int:
+        """Bring in the files of runs that a local store has in another place; how many."""
+        return fetch(self.folder)
 
     def open(self) -> Store:
         """The store, which answers; a local one that does not exist is made.

@@ -147,6 +147,11 @@ class Finder:
                 if runs or token is None:
                     return runs, token
 
+    def count(self, tags: dict[str, str]) -> int:
+        """How many runs of any kind have all these tags."""
+        with self.answering():
+            return len(self.find(tags=tags))
+
     def find(
         self,
         filter_string: str = "",

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from posexp.files import whole_folder
 from posexp.store.address import ARTIFACTS, DATABASE, folder_name, no_answer, sqlite
 from posexp.store.locks import store_lock
 from posexp.store.outbox import Outbox
@@ -60,12 +62,59 @@ def settle(folder: Path, outbox: Outbox) -> list[Path]:
             for table, column in _PLACES:
                 if _has(database, table, column):
                     _replace(database, table, column, _uri(old), _uri(here))
+            for run, place in _strays(database, here, back=old):
+                database.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?",
+                                 (place.as_uri(), run))  # fmt: skip
         database.commit()
     for old in before:
         outbox.readdress(sqlite(old / DATABASE), sqlite(here / DATABASE))
         log.warning("%s: this store was made in %s; its files are now looked for, and written, "
                     "here", here, old)  # fmt: skip
     return before
+
+
+def fetch(folder: Path) -> int:
+    """Copy the files of runs that a copy of the store wrote into the old place, into this one.
+
+    Older versions did so. How many runs there were.
+    """
+    here, fetched = folder.resolve(), 0
+    with store_lock(folder), _database(here) as database:
+        for run, place in _strays(database, here):
+            target = here / ARTIFACTS / place.parent.parent.name / run / place.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_folder(target) as part:
+                shutil.copytree(place, part, dirs_exist_ok=True)
+            database.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?",
+                             (target.as_uri(), run))  # fmt: skip
+            database.commit()
+            fetched += 1
+    return fetched
+
+
+def _strays(
+    database: sqlite3.Connection, here: Path, back: Path | None = None
+) -> list[tuple[str, Path]]:
+    """Runs whose experiment is kept here while their files are in another place, and that place.
+
+    With `back`, runs that are said to be here, whose files are in that store and not here.
+    """
+    found = []
+    for run, place in database.execute(
+        "SELECT run_uuid, artifact_uri FROM runs JOIN experiments "
+        "USING (experiment_id) WHERE substr(artifact_location, 1, ?) = ?",
+        (len(_uri(here)), _uri(here)),
+    ).fetchall():
+        files = _path(place or "")
+        if files is None:
+            continue
+        if back is not None and files.is_relative_to(here) and not files.exists():
+            there = back / files.relative_to(here)
+            if there.is_dir():
+                found.append((run, there))
+        elif back is None and not files.is_relative_to(here) and files.is_dir():
+            found.append((run, files))
+    return found
 
 
 def _before(database: sqlite3.Connection, here: Path) -> list[Path]:
