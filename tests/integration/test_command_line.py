@@ -1,5 +1,6 @@
 """The command line as a researcher uses it: real models, real clips, a real store."""
 
+import json
 import os
 import re
 import shutil
@@ -73,7 +74,10 @@ def test_the_run_holds_what_the_contract_says(embedded_run):
     assert run.params["keypoints.confidence_threshold"] == "0.3"
     assert run.tags["video.fps"] == "50" and run.tags["video.size"] == "640x480"
     assert len(run.tags["video.sha256"]) == len(run.tags["weights.sha256"]) == 64
-    assert run.tags["version.mediapipe"] and run.tags["version.posexp"]
+    made = json.loads(run.file("config/environment.json").read_text())
+    assert made["versions"]["mediapipe"] and made["versions"]["posexp"]
+    assert made["weights"]["sha256"] == run.tags["weights.sha256"]
+    assert not any(name.startswith("version.") for name in run.tags)
     files = {
         path.relative_to(run.artifacts).as_posix()
         for path in Path(run.artifacts).rglob("*.*")

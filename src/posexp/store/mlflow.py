@@ -26,6 +26,8 @@ from posexp.store.locks import store_lock
 from posexp.store.outbox import ResultFolder
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
+from posexp.store.shown import ARTIFACT, CHARTS
+from posexp.store.views import comparisons_tags, runs_tags, table_query
 
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
@@ -39,8 +41,7 @@ class Store(Finder):
         """Address of an experiment's runs in the UI that `ui_command` serves."""
         with self.answering():
             number = self.experiment_id(experiment)
-        # Without the workflow type a new browser lands on a page that shows no runs.
-        return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?workflowType=machine_learning"
+        return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?{table_query()}"
 
     def prepare(self, experiment: str) -> None:
         """Make the experiment before many processes want it at once."""
@@ -59,7 +60,8 @@ class Store(Finder):
         """
         with self.answering():
             client = self.client
-            experiment = self.experiment_id(record.experiment)
+            views = comparisons_tags if record.tags.get(names.KIND) else runs_tags
+            experiment = self.experiment_id(record.experiment, views())
             if again:
                 record.run_id = self._begun(record)
             tags = {names.KEY: record.key, **record.tags}
@@ -87,7 +89,7 @@ class Store(Finder):
             client, run_id = self.client, str(record.run_id)
             stamp = record.end_ms or record.start_ms
             _log_metrics(client, run_id, record.metrics, record.steps, record.series, stamp)
-            _log_tags(client, run_id, record.tags)  # once more: some are known only at the end
+            _log_tags(client, run_id, self._linked(run_id, record.tags))  # some are new
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
@@ -147,7 +149,7 @@ class Store(Finder):
             gone = {k for k in before if k.partition("/")[0] in groups} - set(metrics)
             metrics = {**dict.fromkeys(sorted(gone), float("nan")), **metrics}
             _log_metrics(self.client, run.id, metrics, steps, series, int(time.time() * 1000))
-            _log_tags(self.client, run.id, tags)
+            _log_tags(self.client, run.id, self._linked(run.id, tags))
             self._remove_others(run.id, folder, "evaluation")
             self.client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
@@ -157,6 +159,16 @@ class Store(Finder):
         reason = record.reason(error)
         self.close(record, reason)
         return folder.reject(reason)
+
+    def _linked(self, run_id: str, tags: dict[str, str]) -> dict[str, str]:
+        """Tags whose description has links that work in the UI: they need the run's id."""
+        text = tags.get(names.DESCRIPTION)
+        if text is None:
+            return tags
+        run = self._run(self.client.get_run(run_id))
+        text = text.replace(f"({ARTIFACT}", f"({run.route}/artifacts/")
+        text = text.replace(f"({CHARTS})", f"({run.compare_route})")
+        return {**tags, names.DESCRIPTION: text}
 
     def _begun(self, record: RunRecord) -> str | None:
         """The run that another process has created for the record in this store, if it did."""
@@ -195,9 +207,13 @@ class Store(Finder):
                 uri = self.client.get_run(run_id).info.artifact_uri
                 get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(file.path)
 
-    def experiment_id(self, name: str) -> str:
-        """The experiment's id; it is made when there is none yet, perhaps by two at once."""
+    def experiment_id(self, name: str, views: dict[str, str] | None = None) -> str:
+        """The experiment's id; it is made when there is none yet, perhaps by two at once.
+
+        It gets the tags by which the UI shows it well: `views`, by default those of runs.
+        """
         client = self.client
+        views = runs_tags() if views is None else views
         known = client.get_experiment_by_name(name)
         if known is None:
             folder = self.folder.resolve() / ARTIFACTS / folder_name(name)
@@ -205,7 +221,7 @@ class Store(Finder):
             try:
                 if location:  # so that a copy of the store has it too, and is known by it
                     folder.mkdir(parents=True, exist_ok=True)
-                return str(client.create_experiment(name, artifact_location=location))
+                return str(client.create_experiment(name, location, views))
             except MlflowException:
                 known = client.get_experiment_by_name(name)
                 if known is None:
@@ -215,6 +231,9 @@ class Store(Finder):
                 "tracking.experiment", f"{name!r} was deleted in MLflow",
                 "Restore it there, or choose another name",
             )  # fmt: skip
+        for key in [key for key, value in views.items() if known.tags.get(key) != value]:
+            with contextlib.suppress(MlflowException):  # a server that does not let us
+                client.set_experiment_tag(known.experiment_id, key, views[key])
         return str(known.experiment_id)
 
 
