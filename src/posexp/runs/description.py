@@ -70,14 +70,13 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         "video.size": f"{info.width}x{info.height}",
         tags.WEIGHTS_SOURCE: printable(estimator.weights.source),
         tags.WEIGHTS_SHA256: estimator.weights.sha256,
-        "confidence": estimator.confidence_meaning,
-        tags.KEYPOINTS: job.keypoints,
-        tags.FINGERPRINT: job.fingerprint,
     }
     if estimator.computed_by:
         known[tags.RUNTIME] = estimator.computed_by
     if job.sweep:
-        known[tags.SWEEP] = job.sweep
+        # By these a sweep knows what is done; of other runs they are in the environment's file.
+        same = {tags.KEYPOINTS: job.keypoints, tags.FINGERPRINT: job.fingerprint}
+        known |= {tags.SWEEP: job.sweep, **same}
     return known
 
 
@@ -89,6 +88,7 @@ def environment_of(job: Job, source: VideoSource, estimator: Estimator) -> dict[
         "versions": {"python": platform.python_version(), **versions, package: version},
         "platform": platform.platform(),
         "commit": _git_commit(),
+        "confidence": estimator.confidence_meaning,
         "weights": {
             "source": printable(estimator.weights.source), "sha256": estimator.weights.sha256,
         },

@@ -8,7 +8,7 @@ from pathlib import Path
 from posexp.store import tags
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
-from posexp.store.shown import ARTIFACT, CHARTS
+from posexp.store.views import ARTIFACT, TABLE
 
 _FOUND = (
     ("tracking/tracked_share", "tracked in {:.1%} of the frames"),
@@ -90,8 +90,7 @@ def _text(
     ]
     lines.append("\n".join(f"- {title}: {text}" for title, text in found if text))
     links = [f"[{label}]({ARTIFACT}{path})" for path, label in _FILES if path in files]
-    if known.get(tags.VIDEO_SHA256):
-        links.append(f"[beside the other runs of this video]({CHARTS})")
+    links.append(f"[all runs, by video]({TABLE})")
     lines.append(" · ".join(links))
     return "\n\n".join(filter(None, lines))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,18 @@ from posexp.store import tags as names
 from posexp.store.address import ARTIFACTS, DATABASE, folder_name, is_server, no_answer, sqlite
 from posexp.store.finder import Finder
 from posexp.store.locks import store_lock
+from posexp.store.models import model_input, model_metrics
 from posexp.store.outbox import ResultFolder
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
-from posexp.store.shown import ARTIFACT, CHARTS
-from posexp.store.views import comparisons_tags, runs_tags, table_query
+from posexp.store.views import (
+    ARTIFACT,
+    TABLE,
+    comparisons_tags,
+    runs_tags,
+    sweep_tags,
+    table_query,
+)  # fmt: skip
 
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
@@ -43,10 +50,11 @@ class Store(Finder):
             number = self.experiment_id(experiment)
         return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?{table_query()}"
 
-    def prepare(self, experiment: str) -> None:
-        """Make the experiment before many processes want it at once."""
+    def prepare(self, experiment: str, sweep: str = "") -> None:
+        """Make the experiment, and the view of a sweep, before many processes want it at once."""
+        views = {**runs_tags(), **(sweep_tags(sweep) if sweep else {})}
         with self.answering():
-            self.experiment_id(experiment)
+            self.experiment_id(experiment, views)
 
     def start(self, record: RunRecord, again: bool = False) -> None:
         """Create the run, so that the UI shows it as running.
@@ -77,7 +85,8 @@ class Store(Finder):
                 client.log_batch(record.run_id, params=[Param(*pair) for pair in part])
             source = json.dumps({"uri": record.dataset["source"]})
             dataset = Dataset(record.dataset["name"], record.dataset["digest"], "local", source)
-            client.log_inputs(record.run_id, [DatasetInput(dataset)])
+            models = model_input(client, experiment, record)
+            client.log_inputs(record.run_id, [DatasetInput(dataset)], models)
 
     def finish(self, record: RunRecord, folder: Path) -> Run:
         """Log figures and files, and close the run; also when that may have been begun before.
@@ -88,8 +97,12 @@ class Store(Finder):
         with self.answering():
             client, run_id = self.client, str(record.run_id)
             stamp = record.end_ms or record.start_ms
-            _log_metrics(client, run_id, record.metrics, record.steps, record.series, stamp)
-            _log_tags(client, run_id, self._linked(run_id, record.tags))  # some are new
+            run = client.get_run(run_id)
+            of_model = model_metrics(run, record, stamp)
+            _log_metrics(
+                client, run_id, record.metrics, record.steps, record.series, stamp, of_model
+            )
+            _log_tags(client, run_id, _linked(self._run(run), record.tags))  # some are new
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
@@ -149,7 +162,7 @@ class Store(Finder):
             gone = {k for k in before if k.partition("/")[0] in groups} - set(metrics)
             metrics = {**dict.fromkeys(sorted(gone), float("nan")), **metrics}
             _log_metrics(self.client, run.id, metrics, steps, series, int(time.time() * 1000))
-            _log_tags(self.client, run.id, self._linked(run.id, tags))
+            _log_tags(self.client, run.id, _linked(run, tags))
             self._remove_others(run.id, folder, "evaluation")
             self.client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
@@ -159,16 +172,6 @@ class Store(Finder):
         reason = record.reason(error)
         self.close(record, reason)
         return folder.reject(reason)
-
-    def _linked(self, run_id: str, tags: dict[str, str]) -> dict[str, str]:
-        """Tags whose description has links that work in the UI: they need the run's id."""
-        text = tags.get(names.DESCRIPTION)
-        if text is None:
-            return tags
-        run = self._run(self.client.get_run(run_id))
-        text = text.replace(f"({ARTIFACT}", f"({run.route}/artifacts/")
-        text = text.replace(f"({CHARTS})", f"({run.compare_route})")
-        return {**tags, names.DESCRIPTION: text}
 
     def _begun(self, record: RunRecord) -> str | None:
         """The run that another process has created for the record in this store, if it did."""
@@ -257,6 +260,15 @@ def create(folder: Path) -> None:
             raise no_answer(sqlite(path), error) from error
 
 
+def _linked(run: Run, tags: dict[str, str]) -> dict[str, str]:
+    """Tags whose description has links that work in the UI: they need the run's id."""
+    text = tags.get(names.DESCRIPTION)
+    if text is None:
+        return tags
+    text = text.replace(f"({ARTIFACT}", f"({run.route}/artifacts/")
+    return {**tags, names.DESCRIPTION: text.replace(f"({TABLE})", f"({run.table_route})")}
+
+
 def _log_metrics(
     client: MlflowClient,
     run_id: str,
@@ -264,8 +276,9 @@ def _log_metrics(
     steps: list[int],
     series: dict[str, list[float]],
     stamp: int,
+    more: Sequence[Metric] = (),
 ) -> None:
-    entries = [Metric(key, value, stamp, 0) for key, value in metrics.items()]
+    entries = [*more] + [Metric(key, value, stamp, 0) for key, value in metrics.items()]
     for name, values in series.items():
         pairs = zip(steps, values, strict=True)
         entries += [Metric(name, value, stamp, step) for step, value in pairs]

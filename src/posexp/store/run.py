@@ -11,7 +11,7 @@ from posexp.errors import TrackingError
 from posexp.pose.sequence import PoseSequence
 from posexp.store import tags
 from posexp.store.address import is_server
-from posexp.store.views import charts_query
+from posexp.store.views import sweep_query, table_query
 
 
 @dataclass(frozen=True)
@@ -90,22 +90,20 @@ class Run:
         return f"#/experiments/{self.experiment_id}/runs/{self.id}"
 
     @property
-    def compare_route(self) -> str:
-        """`compare_page` inside the UI."""
-        return self._charts(tags.VIDEO_SHA256, self.video_sha256[:12])
+    def table_route(self) -> str:
+        """The table of all runs, sorted by video, inside the UI."""
+        return f"#/experiments/{self.experiment_id}/runs?{table_query()}"
 
     @property
-    def compare_page(self) -> str:
-        """Address of the charts of all runs of the same video."""
-        return f"{self._server}/{self.compare_route}"
+    def table_page(self) -> str:
+        """Address of the table of all runs, sorted by video."""
+        return f"{self._server}/{self.table_route}"
 
     @property
     def sweep_page(self) -> str:
         """Address of the charts of all runs of the same sweep."""
-        return f"{self._server}/{self._charts(tags.SWEEP, self.tags.get(tags.SWEEP, ''))}"
-
-    def _charts(self, tag: str, value: str) -> str:
-        return f"#/experiments/{self.experiment_id}/runs?{charts_query(tag, value)}"
+        charts = sweep_query(self.tags.get(tags.SWEEP, ""))
+        return f"{self._server}/#/experiments/{self.experiment_id}/runs?{charts}"
 
     @property
     def _server(self) -> str:

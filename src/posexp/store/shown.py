@@ -18,9 +18,6 @@ from posexp.pose.sequence import PoseSequence
 from posexp.show.picture_files import PNG
 from posexp.store.record import RunRecord
 
-ARTIFACT, CHARTS = "artifact:", "charts:"
-"""Begin, in a description, the link to a file of the run, and to the charts of its video."""
-
 SERIES_POINTS = 3000
 """Points of a per-frame series that are logged; longer videos are thinned evenly."""
 

@@ -6,20 +6,27 @@ The UI keeps a view that somebody shares in a tag of the experiment, as JSON, an
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
-from urllib.parse import quote
 
 from posexp.store import tags
+from posexp.store.filters import tagged
+
+ARTIFACT, TABLE = "artifact:", "table:"
+"""Begin, in a description, the link to a file of the run, and to all runs."""
 
 _SHARED = "mlflow.sharedViewState."
-_RUNS, _CHARTS, _COMPARISONS = "runs", "charts", "comparisons"
+_RUNS, _COMPARISONS = "runs", "comparisons"
 
 _COLUMNS = (
     "attributes.`Duration`", "metrics.`tracking/tracked_share`", "metrics.`error/mean_px`",
     "metrics.`jitter/residual_torso`", "metrics.`tracking/longest_gap_s`",
     "metrics.`movement/repetitions`", f"tags.`{tags.WARNINGS}`", f"params.`{tags.MODEL}`",
 )  # fmt: skip
+_TABLE = {
+    "orderByKey": f"tags.`{tags.VIDEO}`", "orderByAsc": True, "selectedColumns": [*_COLUMNS],
+}  # fmt: skip
 _FIRST = (
     ("error/mean_px", "error, mean (px)"), ("error/mean_torso", "error / torso length"),
     ("jitter/residual_torso", "jitter / torso length"),
@@ -35,11 +42,14 @@ _LEFT_OUT = tuple(
 
 
 def runs_tags() -> dict[str, str]:
-    """Tags of an experiment of runs, by which the UI knows its views."""
-    table = {
-        "orderByKey": f"tags.`{tags.VIDEO}`", "orderByAsc": True, "selectedColumns": [*_COLUMNS],
-    }  # fmt: skip
+    """Tags of an experiment of runs, by which the UI knows how to show it."""
+    return _tagged({_RUNS: _TABLE})
+
+
+def sweep_tags(sweep: str) -> dict[str, str]:
+    """The same for the charts of the runs of a sweep."""
     charts = {
+        "searchFilter": tagged({tags.SWEEP: sweep}),
         "compareRunSections": [
             {"uuid": "results", "name": "results", "display": True, "isReordered": True}
         ],
@@ -49,7 +59,7 @@ def runs_tags() -> dict[str, str]:
         ],
         "isAccordionReordered": True,
     }
-    return _tagged({_RUNS: table, _CHARTS: {**table, **charts}})
+    return _tagged({_key(sweep): {**_TABLE, **charts}})
 
 
 def comparisons_tags() -> dict[str, str]:
@@ -64,11 +74,14 @@ def table_query() -> str:
     return _query(_RUNS, "TABLE")
 
 
-def charts_query(tag: str, value: str) -> str:
-    """The same of the charts of those runs whose tag begins with `value`."""
-    plain = "".join(c if c not in "'\\%_" else "_" for c in value)
-    same = quote(f"tags.`{tag}` LIKE '{plain}%'")
-    return f"{_query(_CHARTS, 'CHART')}&searchFilter={same}"
+def sweep_query(sweep: str) -> str:
+    """The same of the charts of a sweep."""
+    return _query(_key(sweep), "CHART")
+
+
+def _key(sweep: str) -> str:
+    """What the address calls a sweep, whose own name may be of any letters."""
+    return f"sweep-{hashlib.sha256(sweep.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def _query(view: str, mode: str) -> str:
