@@ -285,5 +285,6 @@ def _bars(total: int, done: int, progress: bool) -> Iterator[tuple[Any, Any]]:
     with tqdm(
         total=total, initial=done, desc="batch", unit="job", disable=not shown,
         dynamic_ncols=True, position=0,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} jobs [{elapsed}]",  # jobs differ too much
     ) as bar:  # fmt: skip
         yield bar, clip
