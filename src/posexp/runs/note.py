@@ -31,7 +31,6 @@ _FILES = (
     ("evaluation/worst_frames.png", "worst frames"),
     ("config/environment.json", "versions"),
 )
-_SHEET = "overlay/contact_sheet.png"
 _MOST = 8  # figures of the movement
 
 
@@ -88,10 +87,10 @@ def _text(
         ("Note", _plain(known.get(tags.NOTE, ""))),
         ("Warnings", _plain(known.get(tags.WARNINGS, ""))),
     ]
-    lines.append("\n".join(f"- {title}: {text}" for title, text in found if text))
     links = [f"[{label}]({ARTIFACT}{path})" for path, label in _FILES if path in files]
     links.append(f"[all runs, by video]({TABLE})")
-    lines.append(" · ".join(links))
+    lines.append(" · ".join(links))  # before the rest, of which the UI folds what is long
+    lines.append("\n".join(f"- {title}: {text}" for title, text in found if text))
     return "\n\n".join(filter(None, lines))
 
 
