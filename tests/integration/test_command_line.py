@@ -53,7 +53,8 @@ def test_the_default_run_says_what_it_found_and_where(embedded):
     results = next(line for line in lines if line.startswith("Results")).split(maxsplit=1)[1]
     assert (Path(results) / "keypoints" / "keypoints.csv").is_file()
     assert any(line.startswith("Run page  http://127.0.0.1:5000/#/experiments/") for line in lines)
-    assert any(line.startswith("Compare   http://127.0.0.1:5000/#/") for line in lines)
+    assert any(line.startswith("All runs  http://127.0.0.1:5000/#/") for line in lines)
+    assert any(line.startswith("Compare   python -m posexp compare video=") for line in lines)
     assert not list((folder / "mlruns" / "pending").iterdir())
 
 
