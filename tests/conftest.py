@@ -20,6 +20,7 @@ from posexp.models.weights import table
 from posexp.models.weights.model_file import ModelFile
 from posexp.settings import TrackingSettings
 from posexp.store.archive import Archive
+from posexp.store.run import Run
 
 # Some tests import mlflow before posexp does, which sets this for its own runs.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -105,6 +106,11 @@ def posexp_command(
         timeout=300,
         check=False,
     )
+
+
+def newest_run(folder: Path) -> Run:
+    """The newest run of a local store, however it ended."""
+    return Archive(TrackingSettings(folder=str(folder))).open().search({}, 1)[0]
 
 
 def wait_for(

@@ -22,8 +22,8 @@ def test_a_bar_in_a_terminal_says_what_is_done_at_its_end(monkeypatch):
         report(1, 2)
         report(2, 2)
         report(2, 2, "writing tables")
-        assert "2/2" in terminal.getvalue().split("\r")[-1]
-        assert "writing tables" in terminal.getvalue().split("\r")[-1]
+        assert "mlkit: clip.mp4: writing tables (2 frames" in terminal.getvalue().split("\r")[-1]
+        assert "100%" not in terminal.getvalue().split("\r")[-1]  # it is not done
         report(2, 2, "logging to MLflow")
         assert "tables" not in terminal.getvalue().split("\r")[-1]
     last = terminal.getvalue().split("\r")[-1]
@@ -61,3 +61,12 @@ def test_a_bar_whose_end_is_not_known_counts(monkeypatch, expected):
         report(7, expected, "writing tables")
         assert "7 frames" in terminal.getvalue().split("\r")[-1]
         assert "writing tables" in terminal.getvalue().split("\r")[-1]
+
+
+@pytest.mark.parametrize(("done", "estimate"), [(4, False), (60, True)])
+def test_the_estimate_needs_time_and_frames(monkeypatch, done, estimate):
+    monkeypatch.setattr(progress, "_SOON", -1.0)
+    with tqdm.tqdm(total=100, file=io.StringIO()) as bar:
+        assert ("remaining" in progress._format(bar, done, 100)) == estimate
+        monkeypatch.setattr(progress, "_SOON", 60.0)
+        assert "remaining" not in progress._format(bar, done, 100)

@@ -23,6 +23,8 @@ def _do(line: Line) -> int:
             from posexp.terminal.upkeep import FUNCTIONS
         elif line.name in ("evaluate", "compare"):
             from posexp.terminal.logged import FUNCTIONS
+        elif line.name == "store":
+            from posexp.terminal.kept import FUNCTIONS
         else:
             from posexp.terminal.commands import FUNCTIONS
     return FUNCTIONS[line.name](line)

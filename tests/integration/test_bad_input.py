@@ -20,7 +20,7 @@ import av
 import numpy as np
 import pytest
 from clips import encode, ffmpeg, make_clip
-from conftest import wait_for
+from conftest import newest_run, wait_for
 
 import posexp
 from posexp.__main__ import main
@@ -61,7 +61,7 @@ class Ended:
         return run
 
     def run(self) -> posexp.Run:
-        return posexp.load("last", uri=f"sqlite:///{self.store}/mlflow.db")
+        return newest_run(self.store)
 
 
 Cli = Callable[..., Ended]
@@ -454,7 +454,7 @@ def test_interrupted_run_is_killed_and_keeps_its_keypoints(
         process.kill()
     assert process.returncode == 130
     assert re.fullmatch(r"(posexp: .*no person.*\n)?posexp: interrupted.* kept\n", stderr)
-    run = posexp.load("last", uri=f"sqlite:///{store}/mlflow.db")
+    run = newest_run(store)
     assert run.status == "KILLED"
     poses = run.poses()
     assert 0 < len(poses) < 3000

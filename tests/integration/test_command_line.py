@@ -1,5 +1,6 @@
 """The command line as a researcher uses it: real models, real clips, a real store."""
 
+import json
 import os
 import re
 import shutil
@@ -52,7 +53,8 @@ def test_the_default_run_says_what_it_found_and_where(embedded):
     results = next(line for line in lines if line.startswith("Results")).split(maxsplit=1)[1]
     assert (Path(results) / "keypoints" / "keypoints.csv").is_file()
     assert any(line.startswith("Run page  http://127.0.0.1:5000/#/experiments/") for line in lines)
-    assert any(line.startswith("Compare   http://127.0.0.1:5000/#/") for line in lines)
+    assert any(line.startswith("All runs  http://127.0.0.1:5000/#/") for line in lines)
+    assert any(line.startswith("Compare   python -m posexp compare video=") for line in lines)
     assert not list((folder / "mlruns" / "pending").iterdir())
 
 
@@ -73,7 +75,10 @@ def test_the_run_holds_what_the_contract_says(embedded_run):
     assert run.params["keypoints.confidence_threshold"] == "0.3"
     assert run.tags["video.fps"] == "50" and run.tags["video.size"] == "640x480"
     assert len(run.tags["video.sha256"]) == len(run.tags["weights.sha256"]) == 64
-    assert run.tags["version.mediapipe"] and run.tags["version.posexp"]
+    made = json.loads(run.file("config/environment.json").read_text())
+    assert made["versions"]["mediapipe"] and made["versions"]["posexp"]
+    assert made["weights"]["sha256"] == run.tags["weights.sha256"]
+    assert not any(name.startswith("version.") for name in run.tags)
     files = {
         path.relative_to(run.artifacts).as_posix()
         for path in Path(run.artifacts).rglob("*.*")

@@ -104,7 +104,8 @@ def test_it_runs_with_a_key_of_its_own_and_is_logged(runs):
     blob, _ = runs
     assert blob.params["model"] == "blob" and blob.params["model.threshold"] == "60"
     assert blob.params["model.color"] == "grey"
-    assert blob.tags["version.posexp-blob"] == "0.1.0"
+    made = json.loads(blob.file("config/environment.json").read_text())
+    assert made["versions"]["posexp-blob"] == "0.1.0"
     assert blob.tags["weights.source"] == "posexp_blob" and blob.metrics["tracking/frames"] == 12
     poses = blob.poses()
     assert poses.model == "blob" and not poses.found[0] and poses.found[1:].all()

@@ -561,3 +561,16 @@ def test_the_command_lists_every_variant_and_fetches_ahead(registry, packed_move
 def test_the_command_takes_no_other_names(argument, tmp_path):
     ended = posexp_command("weights", argument, cwd=tmp_path)
     assert ended.returncode == 2 and len(ended.stderr.splitlines()) == 1
+
+
+def test_weights_that_cannot_be_had_come_with_what_works_now(monkeypatch, tmp_path):
+    """First what is missing, then the embedded model, then how to get it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(ModelError) as caught:
+        table.published("thunder")
+    said = str(caught.value)
+    assert said.startswith("thunder: its weights cannot be had (")
+    assert "What works now: model=mlkit, model.weights=FILE. For thunder itself: copy" in said

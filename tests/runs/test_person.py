@@ -8,6 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import pandas as pd
 import pytest
+from conftest import newest_run
 
 from posexp import run
 from posexp.errors import ConfigError
@@ -48,7 +49,7 @@ def test_whoever_is_not_there_ends_the_run_with_a_picture_of_who_is(shared, plac
         one(shared, place, "person=7")
     (path,) = (word for word in str(caught.value).split() if word.endswith("people.jpg"))
     assert Path(path).is_file()
-    assert Archive(TrackingSettings(folder=str(place))).open().run("last").status == "FAILED"
+    assert newest_run(place).status == "FAILED"
 
 
 def test_without_anybody_who_watches_a_run_says_nothing_of_people(shared, place, capsys):

@@ -196,3 +196,13 @@ def test_the_same_videos_are_the_same_sweep_wherever_it_is_started(folder, monke
     assert sweep_of("clips", "posexp") == sweep_of(f"{folder}/", "posexp")
     assert sweep_of("clips", "posexp") != sweep_of("clips", "other")
     assert sweep_of("clips", "posexp").startswith("clips-")
+
+
+def test_a_folder_names_what_it_skips(folder, caplog):
+    (folder / "c.gif").touch()
+    assert names(find_clips(str(folder))) == ["a.MOV", "b.mp4", "c.gif"]
+    assert f"{folder}: 4 files: 3 videos, 1 skipped: notes.txt" in caplog.text
+    caplog.clear()
+    (folder / "notes.txt").unlink()
+    find_clips(str(folder))
+    assert not caplog.records

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable, writing_failed
+from posexp.runs.note import describe
 from posexp.spans import beside, span
 from posexp.store import tags
 from posexp.store.address import ask, make_folder
@@ -150,12 +151,13 @@ class Delivery:
         for warning in warnings:
             log.warning("%s: %s", printable(subject), warning)
         if warnings:
-            record.tags["video.warnings"] = "; ".join(warnings)
+            record.tags[tags.WARNINGS] = "; ".join(warnings)
         # The clock may have been set back meanwhile.
         record.end_ms = record.start_ms + round(1000 * (time.monotonic() - self._began))
         record.status = _status(error)
         if error is not None:
             record.tags[tags.ERROR] = printable(error) or type(error).__name__
+        describe(record, folder / "artifacts")
         try:
             record.save(folder)
             (folder / FILE).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ def record_of(
     path = printable(info.path.absolute())
     params = flatten(plain_of(job, estimator))
     who = config.person.who
-    name = f"{estimator.name} {info.path.stem}" + (
-        "" if who == PersonSettings.who else f" person={who}"
-    )
+    words = [estimator.name, *_differing(config.model), info.path.stem]
+    if who != PersonSettings.who:
+        words.append(f"person={who}")
+    name = " ".join(words)
     return RunRecord(
         name=config.tracking.run_name or printable(name),
         experiment=config.tracking.experiment,
@@ -69,26 +71,51 @@ def _tags(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, str]
         tags.VIDEO_SHA256: job.content.sha256,
         "video.fps": f"{info.fps:.6g}",
         "video.size": f"{info.width}x{info.height}",
-        "video.codec": info.codec,
         tags.WEIGHTS_SOURCE: printable(estimator.weights.source),
         tags.WEIGHTS_SHA256: estimator.weights.sha256,
-        "confidence": estimator.confidence_meaning,
-        f"{tags.VERSION}python": platform.python_version(),
-        tags.KEYPOINTS: job.keypoints,
-        tags.FINGERPRINT: job.fingerprint,
     }
     if estimator.computed_by:
         known[tags.RUNTIME] = estimator.computed_by
     if job.sweep:
-        known[tags.SWEEP] = job.sweep
-    for package in _VERSIONS:
-        known[f"{tags.VERSION}{package}"] = importlib.metadata.version(package)
-    package, version = registry.package_of(job.config.model.name)
-    known[f"{tags.VERSION}{package}"] = version
-    commit = _git_commit()
-    if commit:
-        known["mlflow.source.git.commit"] = commit
+        # By these a sweep knows what is done; of other runs they are in the environment's file.
+        same = {tags.KEYPOINTS: job.keypoints, tags.FINGERPRINT: job.fingerprint}
+        known |= {tags.SWEEP: job.sweep, **same}
     return known
+
+
+def environment_of(job: Job, source: VideoSource, estimator: Estimator) -> dict[str, Any]:
+    """What the results were made with: kept as a file, since nobody searches for it."""
+    versions = {package: importlib.metadata.version(package) for package in _VERSIONS}
+    package, version = registry.package_of(job.config.model.name)
+    return {
+        "versions": {"python": platform.python_version(), **versions, package: version},
+        "platform": platform.platform(),
+        "commit": _git_commit(),
+        "confidence": estimator.confidence_meaning,
+        "weights": {
+            "source": printable(estimator.weights.source), "sha256": estimator.weights.sha256,
+        },
+        "video": {"sha256": job.content.sha256, "codec": source.info.codec},
+        "truth": {"sha256": job.content.truth},
+        "keypoints": job.keypoints,
+        "fingerprint": job.fingerprint,
+    }  # fmt: skip
+
+
+def _differing(options: Any, default: Any = None) -> list[str]:
+    """What a model's options differ in from its defaults: words of choices, else key=value."""
+    default = type(options)() if default is None else default
+    words: list[str] = []
+    for each in fields(options):
+        value, usual = getattr(options, each.name), getattr(default, each.name)
+        if is_dataclass(value):
+            words += _differing(value, usual)
+        elif each.name == "weights":
+            if value and "://" not in str(value):  # a file; the published ones have addresses
+                words.append(printable(Path(value).stem))
+        elif value != usual and each.name != "name":
+            words.append(str(value) if "choices" in each.metadata else f"{each.name}={value}")
+    return words
 
 
 def _git_commit() -> str:

@@ -20,6 +20,7 @@ from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.runs import evaluated
 from posexp.runs.agreement import write_agreement
+from posexp.runs.note import described_again, described_comparison
 from posexp.settings import TrackingSettings
 from posexp.show.comparison_report import disagreement_pictures, write_comparison
 from posexp.show.evaluation_report import write_evaluation
@@ -82,6 +83,7 @@ def evaluate_run(
         known = evaluated.truth_tags(path, run.tags)
         steps, series = shown.thinned(evaluation.truth, evaluated.error_series(evaluation, known))
         metrics = evaluated.metrics(evaluation)
+        known = {**known, tags.DESCRIPTION: described_again(run, metrics, known)}
         run = store.add(run, metrics, steps, series, known, Path(name), GROUPS)
     return run, evaluation
 
@@ -143,9 +145,12 @@ def _log_comparison(
         log.warning("%s: the video of the runs has gone or changed; no pictures", source)
     record = RunRecord(
         name=f"compare {title}"[:250],
-        experiment=experiment,
+        experiment=f"{experiment} comparisons",  # a table of its own: runs do not mix with them
         params={"runs": ", ".join(run.id for run in chosen)},
-        tags={tags.KIND: "comparison", tags.COMPARED: str(source)},
+        tags={
+            tags.KIND: "comparison", tags.COMPARED: str(source),
+            tags.DESCRIPTION: described_comparison(chosen, source, len(pictures)),
+        },
         dataset={"name": source.name[:500], "digest": content[:16], "source": str(source)},
         status="FINISHED",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from posexp.people.watched import on_person
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.progress import Report
 from posexp.runs.delivery import Delivery
-from posexp.runs.description import plain_of, record_of
+from posexp.runs.description import environment_of, plain_of, record_of
 from posexp.runs.extraction import Extraction, Sink
 from posexp.runs.job import Job
 from posexp.runs.replay import Replay
@@ -199,6 +199,8 @@ class _Work:
             results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
             results.note_if_nobody(poses, record, self._source.path)
             results.write_config(plain_of(self.job, self._estimator), folder)
+            environment = environment_of(self.job, self._source, self._estimator)
+            results.write_environment(environment, folder)
         with self.doing("writing figures"):
             results.write_figures(poses, record.threshold, folder)
         with self.doing("measuring the movement"):

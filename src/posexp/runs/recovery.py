@@ -12,6 +12,7 @@ from posexp.files import sweep_up
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import Skeleton
 from posexp.runs.job import Job
+from posexp.runs.note import describe
 from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE, read_journal
@@ -123,6 +124,7 @@ def _salvaged(folder: ResultFolder, record: RunRecord, store: Store | None) -> b
     """Whether what a dead process had written down was made a result that can be logged."""
     try:
         _salvage(folder.path, record)
+        describe(record, folder.path / "artifacts")
         record.save(folder.path)
         return True
     except OSError as error:  # no space left, say: the next start tries again

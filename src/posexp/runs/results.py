@@ -5,6 +5,7 @@ It is imported when there is something to write: matplotlib takes a while.
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,12 @@ def write_config(plain: dict[str, Any], folder: Path) -> None:
     """The configuration as YAML, which `rerun` reads."""
     with whole(_place(folder, "config/config.yaml")) as part:
         part.write_text(as_yaml(plain), encoding="utf-8", errors="surrogateescape")
+
+
+def write_environment(environment: dict[str, Any], folder: Path) -> None:
+    """What the results were made with."""
+    with whole(_place(folder, tags.ENVIRONMENT)) as part:
+        part.write_text(json.dumps(environment, indent=1), encoding="utf-8")
 
 
 def write_figures(poses: PoseSequence, threshold: float, folder: Path) -> None:

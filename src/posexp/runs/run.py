@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -154,11 +156,21 @@ def rerun(
         settings = replace(settings, experiment=known)
     config.tracking, plain["tracking"] = settings, asdict(settings)
     second = _run(config, plain, archive, progress, {tags.RERUN_OF: first.id})
-    versions = sorted(name for name in first.tags if name.startswith(tags.VERSION))
-    for what in (tags.WEIGHTS_SHA256, tags.RUNTIME, *versions):
-        if what in first.tags and second.tags.get(what) != first.tags[what]:
-            log.warning("%s was %s, is %s", what, first.tags[what], second.tags.get(what))
+    before, now = _made_with(first), _made_with(second)
+    for what in sorted(before):
+        if now.get(what) != before[what]:
+            log.warning("%s was %s, is %s", what, before[what], now.get(what))
     return Repetition(first, second, *_difference(first.poses(), second.poses()))
+
+
+def _made_with(run: Run) -> dict[str, str]:
+    """Versions and weights that a run was made with."""
+    kept = (tags.WEIGHTS_SHA256, tags.RUNTIME)
+    known = {k: v for k, v in run.tags.items() if k in kept or k.startswith(tags.VERSION)}
+    with contextlib.suppress(TrackingError, ValueError, KeyError, TypeError, AttributeError):
+        versions = json.loads(run.file(tags.ENVIRONMENT).read_text(encoding="utf-8"))["versions"]
+        known |= {f"{tags.VERSION}{name}": str(version) for name, version in versions.items()}
+    return known
 
 
 def _is_trusted(config: Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import requests
 from posexp.errors import ConfigError, TrackingError
 from posexp.files import at_home
 from posexp.settings import TrackingSettings
+
+DATABASE, ARTIFACTS, PENDING = "mlflow.db", "artifacts", "pending"
+"""What a store's folder has."""
 
 _SOON = 5.0  # s for a server to say that it is there
 
@@ -51,14 +55,31 @@ class Address:
     @classmethod
     def of(cls, settings: TrackingSettings) -> Address:
         """From the settings; failing a URI there, from the environment, then the folder."""
-        folder = at_home(settings.folder)
+        folder = _nearest(at_home(settings.folder))
         given = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
-        return cls(given or sqlite(folder / "mlflow.db"), folder, bool(given))
+        return cls(given or sqlite(folder / DATABASE), folder, bool(given))
 
     @property
     def is_server(self) -> bool:
         """Whether the store is a server, which may be down."""
         return is_server(self.uri)
+
+
+def _nearest(folder: Path) -> Path:
+    """The store of a project, also from a folder inside it: as git finds its own.
+
+    A plain name is looked for here and in the folders above; where none is a store, it is here.
+    """
+    if len(folder.parts) == 1 and folder.name and not _is_store(folder):
+        for above in Path.cwd().parents:
+            if _is_store(above / folder):
+                return above / folder
+    return folder
+
+
+def _is_store(folder: Path) -> bool:
+    """Whether runs are kept there, or wait there for a server; notebooks keep media in others."""
+    return (folder / DATABASE).is_file() or (folder / PENDING).is_dir()
 
 
 def is_server(uri: str) -> bool:
@@ -124,3 +145,10 @@ def no_answer(uri: str, error: Exception) -> TrackingError:
 def first_line(error: Exception) -> str:
     """What MLflow or the network says, as far as one line goes."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+def folder_name(experiment: str) -> str:
+    """Of an experiment's artifacts: MLflow's links break on anything but ASCII."""
+    text = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in experiment)
+    long = f"-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}" if len(text) > 100 else ""
+    return text.lstrip(".")[:100] + long

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from posexp.errors import Refused, TrackingError
 from posexp.settings import TrackingSettings
-from posexp.store.address import Address, ask, make_folder
+from posexp.store.address import DATABASE, PENDING, Address, ask, make_folder
+from posexp.store.moved import fetch, settle
 from posexp.store.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Archive:
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         self.address = Address.of(settings)
-        self.outbox = Outbox(self.folder / "pending")
+        self.outbox = Outbox(self.folder / PENDING)
         for name, value in _ENVIRONMENT.items():  # not in a thread: others may be reading it
             os.environ.setdefault(name, value)
 
@@ -67,6 +68,15 @@ class Archive:
     def sweeps(self) -> Path:
         """Folder of the tables of sweeps."""
         return self.folder / "sweeps"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to open; one that was named is taken to be there."""
+        return self.address.named or (self.folder / DATABASE).is_file()
+
+    def fetch(self) -> int:
+        """Bring in the files of runs that a local store has in another place; how many."""
+        return fetch(self.folder)
 
     def open(self) -> Store:
         """The store, which answers; a local one that does not exist is made.
@@ -94,4 +104,5 @@ class Archive:
 
         if not self.address.named:
             create(self.folder)
+            settle(self.folder, self.outbox)
         return Store(self.address.uri, self.folder)

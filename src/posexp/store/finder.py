@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable
+from posexp.store import tags as names
 from posexp.store.address import ask, first_line, is_server, no_answer
 from posexp.store.filters import EXTRACTIONS, KEYED, kind_of, meant, tagged
 from posexp.store.run import Run
+
+log = logging.getLogger("posexp")
 
 _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE")
 
@@ -64,16 +68,13 @@ class Finder:
         ask(self.uri)
 
     def run(self, run_id: str) -> Run:
-        """One run by its id, a unique beginning of it, or ``last``."""
+        """One run by its id, a unique beginning of it, or ``last``: the last one that finished."""
+        if run_id == "last":
+            return self._last()
         with self.answering():
-            if run_id != "last":
-                try:
-                    return self._run(self.client.get_run(run_id))
-                except MlflowException:
-                    pass
-            if run_id == "last":
-                found = self.find(EXTRACTIONS, 1)
-            else:
+            try:
+                return self._run(self.client.get_run(run_id))
+            except MlflowException:
                 prefix = re.sub(r"[^0-9a-zA-Z]", "", run_id) or "-"
                 found = self.find(f"attributes.run_id LIKE '{prefix}%'", 2)
         if len(found) != 1:
@@ -82,6 +83,27 @@ class Finder:
                 "`python -m posexp ui` shows the runs and their ids",
             )  # fmt: skip
         return self._run(found[0])
+
+    def _last(self) -> Run:
+        """The last run that finished; it is said when a later one did not."""
+        newest = self.search({}, 1)
+        if newest and newest[0].status == "FINISHED":
+            return newest[0]
+        finished = self.search({}, 1, "status = 'FINISHED'")
+        said = ""
+        for run in newest:
+            how = {"RUNNING": "is not finished", "KILLED": "was killed"}.get(run.status, "failed")
+            reason = f": {run.tags[names.ERROR]}" if names.ERROR in run.tags else ""
+            said = f"the newest run, {run.name} ({run.id[:8]}), {how}{reason}"
+        if not finished:
+            raise TrackingError(
+                "run last", f"expected a finished run in {self.uri}, found none"
+                + (f"; {said}" if said else ""),
+                "Ask for another one by its id; `python -m posexp ui` shows them",
+            )  # fmt: skip
+        run = finished[0]
+        log.warning("%s; last is %s (%s), which finished before it", said, run.name, run.id[:8])
+        return run
 
     def search(
         self, tags: dict[str, str], most: int | None = 1000, condition: str = ""
@@ -124,6 +146,11 @@ class Finder:
                 token = page.token or None
                 if runs or token is None:
                     return runs, token
+
+    def count(self, tags: dict[str, str]) -> int:
+        """How many runs of any kind have all these tags."""
+        with self.answering():
+            return len(self.find(tags=tags))
 
     def find(
         self,

@@ -42,3 +42,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def store_lock(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """One process at a time makes or mends the store in a folder."""
+    return locked(folder / ".store.lock")

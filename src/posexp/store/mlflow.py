@@ -6,10 +6,9 @@ Only this folder imports mlflow.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,21 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from posexp.errors import Refused, TrackingError
 from posexp.files import PART, whole
 from posexp.store import tags as names
-from posexp.store.address import is_server, no_answer, sqlite
+from posexp.store.address import ARTIFACTS, DATABASE, folder_name, is_server, no_answer, sqlite
 from posexp.store.finder import Finder
-from posexp.store.locks import locked
+from posexp.store.locks import store_lock
+from posexp.store.models import model_input, model_metrics
 from posexp.store.outbox import ResultFolder
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
+from posexp.store.views import (
+    ARTIFACT,
+    TABLE,
+    comparisons_tags,
+    runs_tags,
+    sweep_tags,
+    table_query,
+)  # fmt: skip
 
 _BATCH, _FEW = 1000, 100  # metrics; tags or params: so many does MLflow take in one request
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
@@ -40,13 +48,13 @@ class Store(Finder):
         """Address of an experiment's runs in the UI that `ui_command` serves."""
         with self.answering():
             number = self.experiment_id(experiment)
-        # Without the workflow type a new browser lands on a page that shows no runs.
-        return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?workflowType=machine_learning"
+        return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?{table_query()}"
 
-    def prepare(self, experiment: str) -> None:
-        """Make the experiment before many processes want it at once."""
+    def prepare(self, experiment: str, sweep: str = "") -> None:
+        """Make the experiment, and the view of a sweep, before many processes want it at once."""
+        views = {**runs_tags(), **(sweep_tags(sweep) if sweep else {})}
         with self.answering():
-            self.experiment_id(experiment)
+            self.experiment_id(experiment, views)
 
     def start(self, record: RunRecord, again: bool = False) -> None:
         """Create the run, so that the UI shows it as running.
@@ -60,7 +68,8 @@ class Store(Finder):
         """
         with self.answering():
             client = self.client
-            experiment = self.experiment_id(record.experiment)
+            views = comparisons_tags if record.tags.get(names.KIND) else runs_tags
+            experiment = self.experiment_id(record.experiment, views())
             if again:
                 record.run_id = self._begun(record)
             tags = {names.KEY: record.key, **record.tags}
@@ -76,7 +85,8 @@ class Store(Finder):
                 client.log_batch(record.run_id, params=[Param(*pair) for pair in part])
             source = json.dumps({"uri": record.dataset["source"]})
             dataset = Dataset(record.dataset["name"], record.dataset["digest"], "local", source)
-            client.log_inputs(record.run_id, [DatasetInput(dataset)])
+            models = model_input(client, experiment, record)
+            client.log_inputs(record.run_id, [DatasetInput(dataset)], models)
 
     def finish(self, record: RunRecord, folder: Path) -> Run:
         """Log figures and files, and close the run; also when that may have been begun before.
@@ -87,8 +97,12 @@ class Store(Finder):
         with self.answering():
             client, run_id = self.client, str(record.run_id)
             stamp = record.end_ms or record.start_ms
-            _log_metrics(client, run_id, record.metrics, record.steps, record.series, stamp)
-            _log_tags(client, run_id, record.tags)  # once more: some are known only at the end
+            run = client.get_run(run_id)
+            of_model = model_metrics(run, record, stamp)
+            _log_metrics(
+                client, run_id, record.metrics, record.steps, record.series, stamp, of_model
+            )
+            _log_tags(client, run_id, _linked(self._run(run), record.tags))  # some are new
             if (folder / "artifacts").is_dir():
                 client.log_artifacts(run_id, str(folder / "artifacts"))
             client.set_terminated(run_id, status=record.status, end_time=record.end_ms)
@@ -148,7 +162,7 @@ class Store(Finder):
             gone = {k for k in before if k.partition("/")[0] in groups} - set(metrics)
             metrics = {**dict.fromkeys(sorted(gone), float("nan")), **metrics}
             _log_metrics(self.client, run.id, metrics, steps, series, int(time.time() * 1000))
-            _log_tags(self.client, run.id, tags)
+            _log_tags(self.client, run.id, _linked(run, tags))
             self._remove_others(run.id, folder, "evaluation")
             self.client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
@@ -196,15 +210,21 @@ class Store(Finder):
                 uri = self.client.get_run(run_id).info.artifact_uri
                 get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(file.path)
 
-    def experiment_id(self, name: str) -> str:
-        """The experiment's id; it is made when there is none yet, perhaps by two at once."""
+    def experiment_id(self, name: str, views: dict[str, str] | None = None) -> str:
+        """The experiment's id; it is made when there is none yet, perhaps by two at once.
+
+        It gets the tags by which the UI shows it well: `views`, by default those of runs.
+        """
         client = self.client
+        views = runs_tags() if views is None else views
         known = client.get_experiment_by_name(name)
         if known is None:
-            folder = self.folder.resolve() / "artifacts" / _ascii(name)
+            folder = self.folder.resolve() / ARTIFACTS / folder_name(name)
             location = None if is_server(self.uri) else folder.as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=location))
+                if location:  # so that a copy of the store has it too, and is known by it
+                    folder.mkdir(parents=True, exist_ok=True)
+                return str(client.create_experiment(name, location, views))
             except MlflowException:
                 known = client.get_experiment_by_name(name)
                 if known is None:
@@ -214,15 +234,18 @@ class Store(Finder):
                 "tracking.experiment", f"{name!r} was deleted in MLflow",
                 "Restore it there, or choose another name",
             )  # fmt: skip
+        for key in [key for key, value in views.items() if known.tags.get(key) != value]:
+            with contextlib.suppress(MlflowException):  # a server that does not let us
+                client.set_experiment_tag(known.experiment_id, key, views[key])
         return str(known.experiment_id)
 
 
 def create(folder: Path) -> None:
     """Make a local store: of processes that open a new database at once, all but one crash."""
-    path = folder / "mlflow.db"
+    path = folder / DATABASE
     if path.exists():
         return
-    with locked(folder / ".store.lock"):
+    with store_lock(folder):
         if path.exists():
             return
         for part in folder.glob(f".*{PART}*"):  # with its journal, of one who died making it
@@ -237,6 +260,15 @@ def create(folder: Path) -> None:
             raise no_answer(sqlite(path), error) from error
 
 
+def _linked(run: Run, tags: dict[str, str]) -> dict[str, str]:
+    """Tags whose description has links that work in the UI: they need the run's id."""
+    text = tags.get(names.DESCRIPTION)
+    if text is None:
+        return tags
+    text = text.replace(f"({ARTIFACT}", f"({run.route}/artifacts/")
+    return {**tags, names.DESCRIPTION: text.replace(f"({TABLE})", f"({run.table_route})")}
+
+
 def _log_metrics(
     client: MlflowClient,
     run_id: str,
@@ -244,8 +276,9 @@ def _log_metrics(
     steps: list[int],
     series: dict[str, list[float]],
     stamp: int,
+    more: Sequence[Metric] = (),
 ) -> None:
-    entries = [Metric(key, value, stamp, 0) for key, value in metrics.items()]
+    entries = [*more] + [Metric(key, value, stamp, 0) for key, value in metrics.items()]
     for name, values in series.items():
         pairs = zip(steps, values, strict=True)
         entries += [Metric(name, value, stamp, step) for step, value in pairs]
@@ -262,10 +295,3 @@ def _some(tags: dict[str, str]) -> list[list[tuple[str, str]]]:
     """Tags or params in as many as MLflow takes at once; one part at least."""
     pairs = list(tags.items())
     return [pairs[first : first + _FEW] for first in range(0, len(pairs) or 1, _FEW)]
-
-
-def _ascii(name: str) -> str:
-    """A folder name for an experiment: MLflow's links break on anything but ASCII."""
-    text = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-    long = f"-{hashlib.sha256(name.encode()).hexdigest()[:16]}" if len(text) > 100 else ""
-    return text.lstrip(".")[:100] + long

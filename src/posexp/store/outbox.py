@@ -105,6 +105,16 @@ class Outbox:
                 raise
         return folder
 
+    def readdress(self, before: str, after: str) -> None:
+        """Have what waits for the store `before` wait for `after`."""
+        if not self.base.is_dir():
+            return
+        with _claiming(self.base):
+            for path, record in _records(self.base):
+                if record.uri == before and _is_free(path):
+                    record.uri = after
+                    record.save(path)
+
     def found(
         self, *, running: bool, job: tuple[str, str] | None = None
     ) -> list[tuple[ResultFolder, RunRecord]]:

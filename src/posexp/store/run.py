@@ -6,13 +6,12 @@ import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from posexp.errors import TrackingError
 from posexp.pose.sequence import PoseSequence
 from posexp.store import tags
 from posexp.store.address import is_server
-from posexp.store.filters import tagged
+from posexp.store.views import sweep_query, table_query
 
 
 @dataclass(frozen=True)
@@ -83,27 +82,32 @@ class Run:
     @property
     def page(self) -> str:
         """Address of the run in the UI."""
-        return f"{self._pages}/{self.id}?workflowType=machine_learning"
+        return f"{self._server}/{self.route}?workflowType=machine_learning"
 
     @property
-    def compare_page(self) -> str:
-        """Address of the charts of all runs of the same video."""
-        return self._charts(tags.VIDEO_SHA256)
+    def route(self) -> str:
+        """The same inside the UI."""
+        return f"#/experiments/{self.experiment_id}/runs/{self.id}"
+
+    @property
+    def table_route(self) -> str:
+        """The table of all runs, sorted by video, inside the UI."""
+        return f"#/experiments/{self.experiment_id}/runs?{table_query()}"
+
+    @property
+    def table_page(self) -> str:
+        """Address of the table of all runs, sorted by video."""
+        return f"{self._server}/{self.table_route}"
 
     @property
     def sweep_page(self) -> str:
         """Address of the charts of all runs of the same sweep."""
-        return self._charts(tags.SWEEP)
-
-    def _charts(self, tag: str) -> str:
-        same = quote(tagged({tag: self.tags.get(tag, "")}))
-        view = f"searchFilter={same}&compareRunsMode=CHART"
-        return f"{self._pages}?workflowType=machine_learning&{view}"
+        charts = sweep_query(self.tags.get(tags.SWEEP, ""))
+        return f"{self._server}/#/experiments/{self.experiment_id}/runs?{charts}"
 
     @property
-    def _pages(self) -> str:
-        base = self.uri.rstrip("/") if is_server(self.uri) else "http://127.0.0.1:5000"
-        return f"{base}/#/experiments/{self.experiment_id}/runs"
+    def _server(self) -> str:
+        return self.uri.rstrip("/") if is_server(self.uri) else "http://127.0.0.1:5000"
 
     def _repr_html_(self) -> str:
         """For notebooks: what it was, what came out, and where it is."""

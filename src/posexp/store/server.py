@@ -42,5 +42,6 @@ def ui_command(
     return [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", address.uri,
         "--default-artifact-root", (address.folder.resolve() / "artifacts").as_uri(),
-        "--host", host, "--port", str(port), "--workers", "1", *(others if names else ()),
+        "--host", host, "--port", str(port), "--workers", "1",
+        "--uvicorn-opts", "--log-level warning --no-access-log", *(others if names else ()),
     ]  # fmt: skip

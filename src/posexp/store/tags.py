@@ -13,7 +13,10 @@ RUNTIME = "model.computed_by"
 
 TRUTH, TRUTH_SHA256, FIRST_TRUTH_SHA256 = "truth", "truth.sha256", "truth.first.sha256"
 VERSION = "version."
-"""Begins the tag of a package's version."""
+"""Begins the tag of a package's version, in runs of older versions; others have `ENVIRONMENT`."""
+
+ENVIRONMENT = "config/environment.json"
+"""The artifact that has the versions, the commit, and where the weights are from."""
 
 KEYPOINTS, FINGERPRINT = "posexp.keypoints", "posexp.fingerprint"
 """What decides the keypoints, and all that decides the results (`posexp.runs.fingerprint`)."""
@@ -26,7 +29,8 @@ KEY = "posexp.key"
 
 KIND, COMPARED = "posexp.kind", "posexp.compared"
 RERUN_OF, REPLAY_OF = "posexp.rerun_of", "posexp.replay_of"
-ERROR, NOTE = "error", "note"
+ERROR, NOTE, WARNINGS = "error", "note", "video.warnings"
+DESCRIPTION = "mlflow.note.content"
 
 PEOPLE, PERSON, DOUBT = "person.people", "person.followed", "person.doubt"
 """How many were found, the number of who is followed, and where that may be another."""

@@ -116,7 +116,7 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     """
     plan = _plan(overrides, progress)
     archive = Archive(plan.config.tracking)
-    answers = _answers(archive)
+    answers = _answers(archive, plan.name)
     recover(archive)
     done = (_logged(archive, plan.name) or {}) if answers else {}
     missing = []
@@ -201,10 +201,10 @@ def _content(path: Path) -> Content | VideoError:
         return error
 
 
-def _answers(archive: Archive) -> bool:
+def _answers(archive: Archive, name: str) -> bool:
     """Whether the store answers; it and the experiment are made before the first job."""
     try:
-        archive.open().prepare(archive.settings.experiment)
+        archive.open().prepare(archive.settings.experiment, name)
         return True
     except TrackingError as error:
         archive.go_on_without(error)
@@ -285,5 +285,6 @@ def _bars(total: int, done: int, progress: bool) -> Iterator[tuple[Any, Any]]:
     with tqdm(
         total=total, initial=done, desc="batch", unit="job", disable=not shown,
         dynamic_ncols=True, position=0,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} jobs [{elapsed}]",  # jobs differ too much
     ) as bar:  # fmt: skip
         yield bar, clip

@@ -18,13 +18,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from posexp.errors import ConfigError
+from posexp.errors import ConfigError, printable
 from posexp.files import at_home
 
 log = logging.getLogger("posexp")
 
 SUFFIXES = (
-    ".3g2", ".3gp", ".asf", ".avi", ".dv", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+    ".3g2", ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
     ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 )  # fmt: skip
 """Of what a folder is searched for."""
@@ -120,7 +120,10 @@ def _some(clips: list[Clip], video: str, found: str) -> list[Clip]:
 def _files(path: Path) -> list[Path] | None:
     """The videos in a folder or of a glob, each file once; None for the name of one file."""
     if os.path.isdir(path):
-        return [f for f in _each_once(_matches([path], ("*",))) if f.suffix.lower() in SUFFIXES]
+        files = _each_once(_matches([path], ("*",)))
+        videos = [file for file in files if file.suffix.lower() in SUFFIXES]
+        _name_skipped(path, files, videos)
+        return videos
     if not _is_glob(path):
         return None
     parts = path.relative_to(path.anchor).parts
@@ -129,6 +132,19 @@ def _files(path: Path) -> list[Path] | None:
     files = _each_once(_matches([Path(path.anchor)], parts))
     # What stands beside the videos is no failed job; a glob of other names means those.
     return [file for file in files if file.suffix.lower() in SUFFIXES] or files
+
+
+def _name_skipped(folder: Path, files: list[Path], videos: list[Path]) -> None:
+    """Say what of a folder is no video, nor the truth of one."""
+    truths = {f"{video.stem}.truth" for video in videos}
+    files = [file for file in files if file.stem not in truths]
+    skipped = [printable(file.name) for file in files if file not in videos]
+    if skipped and videos:
+        named = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
+        log.warning(
+            "%s: %d files: %d video%s, %d skipped: %s",
+            folder, len(files), len(videos), "s" * (len(videos) > 1), len(skipped), named,
+        )  # fmt: skip
 
 
 def _matches(places: Iterable[Path], parts: Sequence[str]) -> Iterable[Path]:

@@ -65,7 +65,9 @@ def print_run(run: Run) -> None:
         _print_metrics(run.metrics, _OF_AN_EVALUATION)
     print(f"\nResults   {run.artifacts}")
     print(f"Run page  {run.page}")
-    print(f"Compare   {run.compare_page}")
+    print(f"All runs  {run.table_page}")
+    if run.video is not None:
+        print(f"Compare   python -m posexp compare {shlex.quote(f'video={run.video}')}")
     if not is_server(run.uri):
         print("The pages open after: python -m posexp ui")
 
@@ -97,15 +99,16 @@ def print_sweep(sweep: Sweep) -> None:
     print(f"\nsweep {sweep.name}: {len(table)} jobs: {said}\n")
     rows = table.groupby("model", sort=False).agg(
         videos=("video", "nunique"), runs=("run", "count"), tracked=("tracked", "mean"),
-        confidence=("confidence", "mean"), jitter=("jitter_residual_torso", "mean"),
+        gap=("longest_gap_s", "mean"), jitter=("jitter_residual_torso", "mean"),
         near=("pck_0.10", "mean"),
     )  # fmt: skip
-    print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'confidence':>12}"
+    # No confidence: models mean different things by it, and are not to be ranked so.
+    print(f"{'':<12}{'videos':>8}{'runs':>7}{'tracked':>10}{'longest gap':>13}"
           f"{'jitter / torso':>16}{'PCK@0.1':>10}")  # fmt: skip
     for model, row in rows.iterrows():
         print(
             f"{model:<12}{row['videos']:>8.0f}{row['runs']:>7.0f}"
-            f"{_known('{:.1%}', row['tracked']):>10}{_known('{:.3f}', row['confidence']):>12}"
+            f"{_known('{:.1%}', row['tracked']):>10}{_known('{:.2f} s', row['gap']):>13}"
             f"{_known('{:.2%}', row['jitter']):>16}{_known('{:.1%}', row['near']):>10}"
         )
     failed = sweep.failed

@@ -15,6 +15,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
   python -m posexp sync [key=value]    log results that are waiting for a server
+  python -m posexp store [repair]      where the runs are, and what is in there
   python -m posexp weights             which models are here; get=thunder,heavy fetches ahead
   python -m posexp media [clear]       what notebooks keep in mlruns/media for the browser
   python -m posexp COMMAND --help      the options and keys of a command, with examples
@@ -72,7 +73,7 @@ Options
 
 _STORE = """
 Where the runs are
-  tracking.folder=mlruns     the folder of a local store
+  tracking.folder=mlruns     the folder of a local store; here, or in the nearest folder above
   tracking.uri=ADDRESS       of a server: http://server:5000; or MLFLOW_TRACKING_URI
   tracking.experiment=posexp
 """
@@ -160,6 +161,23 @@ Examples
   python -m posexp sync tracking.uri=http://server:5000
 """
 
+_STORE_HELP = f"""\
+Where the runs are, how many there are, and how much room they take. Without tracking.folder it is
+the mlruns/ of this folder, or of the nearest one above that has one.
+
+A store that was moved or copied with its folder mends itself when it is next used: its files are
+looked for, and written, beside it. repair also fetches the files that a copy has written into the
+old place, closes runs whose process died, and names runs whose files are gone.
+
+  python -m posexp store [repair] [tracking.*=...]
+{_STORE}
+Options
+{_FLAGS}
+Examples
+  python -m posexp store
+  python -m posexp store repair tracking.folder=~/study/mlruns
+"""
+
 _WEIGHTS = f"""\
 Which models are on this machine, their sizes, licences and sources; and fetching some ahead.
 
@@ -242,6 +260,7 @@ PROGRAM = Program(
             keys={"run": "last", "weights": None}, hydra="tracking",
         ),
         Command("sync", _SYNC),
+        Command("store", _STORE_HELP, words=("repair",), hydra="tracking"),
         Command(
             "weights", _WEIGHTS, "python -m posexp weights get=thunder,heavy",
             keys={"get": None}, hydra=None,

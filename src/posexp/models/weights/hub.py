@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import tarfile
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_hub
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # the library's own business
+    import tensorflow_hub
 
 ERRORS = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, tf.errors.OpError)
 """What `resolve` may raise."""

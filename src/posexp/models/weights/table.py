@@ -159,9 +159,20 @@ def published(name: str) -> ModelFile:
                 return found
     raise ModelError(
         name, f"its weights cannot be had ({'; '.join(failed)})",
-        f"Copy {cache_folder()} from a machine where `python -m posexp weights get={name}` works"
+        f"{_now(name)}. For {name} itself: copy {cache_folder()} from a machine where "
+        f"`python -m posexp weights get={name}` works"
         + "".join(_by_hand(source) for source in model.sources),
     )  # fmt: skip
+
+
+def _now(name: str) -> str:
+    """What works now, without a network."""
+    typed = {
+        "full": "model=mlkit", "lite": "model.complexity=lite", "heavy": "model.complexity=heavy"
+    }  # fmt: skip
+    here = [other for other, model in PUBLISHED.items() if other != name and model.here()]
+    works = [*(typed.get(other, f"model={other}") for other in here), "model.weights=FILE"]
+    return f"What works now: {', '.join(works)}"
 
 
 def _by_hand(source: Source) -> str:
