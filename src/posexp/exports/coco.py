@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posexp.exports.format import Format
 from posexp.exports.recording import Recording
@@ -43,7 +44,7 @@ def _write(recording: Recording, path: Path) -> list[str]:
 
 
 def _annotation(
-    frame: int, points: np.ndarray, flags: np.ndarray, confidence: list[float]
+    frame: int, points: NDArray[np.float64], flags: NDArray[np.int64], confidence: list[float]
 ) -> dict[str, Any]:
     """Of one frame in which somebody was seen."""
     there = points[flags > 0]
