@@ -28,18 +28,19 @@ def _write(recording: Recording, path: Path) -> list[str]:
         "OrigNumFrames": count,
     }  # fmt: skip
     axes = [f"{axis}{number}" for number in range(1, len(joints) + 1) for axis in "XYZ"]
-    names = [cell for joint in joints for cell in (joint, "", "")]
+    # A tab ends the rows: OpenSim drops what is empty after the last one.
+    names = [*(cell for joint in joints for cell in (joint, "", "")), ""]
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for cells in (
             ["PathFileType", "4", "(X/Y/Z)", f"{recording.stem}.trc"],
-            head.keys(), head.values(), ["Frame#", "Time", *names], ["", "", *axes], [""],
+            head.keys(), head.values(), ["Frame#", "Time", *names], ["", "", *axes, ""], [""],
         ):  # fmt: skip
             file.write("\t".join(cells) + "\n")
         for number, (time, row) in enumerate(
             zip(even.time, points.reshape(len(points), -1), strict=True), 1
         ):
             cells = ["" if np.isnan(value) else f"{value:.6f}" for value in row]
-            file.write("\t".join([str(number), f"{time:.9g}", *cells]) + "\n")
+            file.write("\t".join([str(number), f"{time:.9g}", *cells, ""]) + "\n")
     said = [] if recording.unit == "m" else ["OpenSim scales models in m or mm: take unit=m for it"]
     return even.remarks + said
 
