@@ -34,8 +34,9 @@ class Even:
         """The rate at which most frames of `own`, increasing times in s, follow each other."""
         if len(own) == 1:
             return cls(1.0, own, own)
-        span = float(own[-1] - own[0])
-        steps = max(1, round(span / float(np.median(np.diff(own)))))
+        gaps, span = np.diff(own), float(own[-1] - own[0])
+        # The mean of the usual gaps: their median is one of 13 and 14 ms, for 75 Hz rounded to ms.
+        steps = max(1, round(span / float(gaps[gaps < 1.5 * np.median(gaps)].mean())))
         return cls(steps / span, own[0] + np.arange(steps + 1) * (span / steps), own)
 
     @property

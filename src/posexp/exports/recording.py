@@ -71,7 +71,7 @@ class Recording:
                 "Take unit=px, a 3D variant (model=mlkit), or a run with a scale",
             )  # fmt: skip
         made = angles(self.poses) if self.angles is None else self.angles
-        if len(made) != len(self.poses):
+        if len(made.columns) and len(made) != len(self.poses):
             raise TableError(
                 source, f"expected angles of {len(self.poses)} frames, got {len(made)}"
             )
