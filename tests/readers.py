@@ -43,8 +43,9 @@ def python_with(package: str) -> Path:
 
 def read_with(package: str, code: str, *arguments: Path | str) -> None:
     """Run `code` in that environment, with `arguments` in ``sys.argv[1:]``."""
+    python = python_with(package)
     done = subprocess.run(
-        [python_with(package), "-c", code, *map(str, arguments)],
-        capture_output=True, text=True, timeout=300, check=False,
+        [python, "-c", code, *map(str, arguments)],
+        cwd=python.parent, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

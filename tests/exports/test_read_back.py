@@ -318,7 +318,7 @@ def logged(folder, poses=POSES, **about):
     about = {"metrics": {}, "id": "0123456789abcdef", **about}
     return Run(
         name="thunder min film å", status="FINISHED", params={"model": "thunder"},
-        tags={"video": VIDEO}, artifacts=str(folder), experiment_id="1", uri="sqlite:///x.db",
+        tags={"video": VIDEO}, artifacts=str(folder), experiment_id="1", uri=f"sqlite:///{folder}/x.db",
         start_ms=1_700_000_000_000, **about,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ class Format:
     suffix : str
         Ends the name of a file in a folder of exports.
     program : str
-        What reads it.
+        What it is for.
     holds, axes, missing, lacks : str
         What is in it; where its axes point and begin; how a joint that was not seen is written;
         and what of a recording it cannot carry.

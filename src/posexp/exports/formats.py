@@ -64,7 +64,7 @@ def of_path(path: Path, name: str | None = None) -> Format:
 
 def as_markdown() -> str:
     """The table of docs/export.md."""
-    head = ("format", "read by", "holds", "unit", "axes", "missing", "cannot carry")
+    head = ("format", "for", "holds", "unit", "axes", "missing", "cannot carry")
     rows = [head, ("---",) * len(head)]
     rows += [
         (f"`{f.name}` ({f.suffix})", f.program, f.holds, " or ".join(f.units) or "degrees",
