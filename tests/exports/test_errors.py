@@ -89,6 +89,12 @@ def test_joints_without_angles_make_no_mot(tmp_path):
         assert posexp.export(POSES.select(["nose", "left_eye"]), path, name).stat().st_size > 100
 
 
+def test_a_c3d_holds_as_many_frames_as_its_header_counts(tmp_path):
+    with pytest.raises(ConfigError, match="has 65535 frames, the recording 65536"):
+        posexp.export(standing(65_536).select(["nose"]), tmp_path / "x.c3d")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_uneven_frames_are_said_to_be_resampled(tmp_path, caplog):
     poses = replace(POSES, time=[0, 0.02, 0.05, 0.06, 0.09])
     with caplog.at_level(logging.WARNING, "posexp"):

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
+from posexp.errors import ConfigError
 from posexp.exports.even import Even
 from posexp.exports.format import Format, library
 from posexp.exports.recording import Recording
 from posexp.exports.trc import UPRIGHT
 
-_LONGEST = 65_535  # frames that a C3D header can count
+_LONGEST = 65_535  # frames that its header can count; ezc3d reads no more either
 
 
 def _write(recording: Recording, path: Path) -> list[str]:
     even = Even.of(recording.poses.time)
     points = even.sample(recording.upright)
+    if len(points) > _LONGEST:
+        raise ConfigError(
+            "c3d", f"a file has {_LONGEST} frames, the recording {len(points)}", "Take format=trc"
+        )
     data = np.ones((4, points.shape[1], len(points)))
     data[:3] = points.transpose(2, 1, 0)
     missing = np.isnan(data[:3]).any(axis=0)
@@ -35,10 +40,7 @@ def _write(recording: Recording, path: Path) -> list[str]:
     file["data"]["points"] = data
     file["data"]["meta_points"]["residuals"] = np.where(missing, -1.0, 0.0)[None]
     file.write(str(path))
-    said = even.remarks
-    if len(points) > _LONGEST:
-        said.append(f"programs that know no long files read its first {_LONGEST} frames")
-    return said
+    return even.remarks
 
 
 C3D = Format(
@@ -49,7 +51,7 @@ C3D = Format(
     units=("px", "m"),
     axes=UPRIGHT,
     missing="residual -1",
-    lacks="confidence, angles; times: a constant rate, resampled where need be, from 0 "
+    lacks="more than 65,535 frames; confidence, angles; times: a constant rate, resampled where need be, from 0 "
     "(POSEXP:START_S)",
     write=_write,
     needs=("ezc3d",),
