@@ -51,8 +51,8 @@ C3D = Format(
     units=("px", "m"),
     axes=UPRIGHT,
     missing="residual -1",
-    lacks="more than 65,535 frames; confidence, angles; times: a constant rate, resampled where need be, from 0 "
-    "(POSEXP:START_S)",
+    lacks="more than 65,535 frames; confidence, angles; times: a constant rate, resampled "
+    "where need be, from 0 (POSEXP:START_S)",
     write=_write,
     needs=("ezc3d",),
 )
