@@ -2,7 +2,8 @@
 
 ``extract(video, model)`` gives the poses of one video; ``run(overrides)`` does the same and logs an
 MLflow run, ``sweep(overrides)`` many, and ``load(run_id)`` brings a run back. ``evaluate(poses,
-truth)`` says how far it is from ground truth, ``compare(runs)`` where runs differ. In notebooks
+truth)`` says how far it is from ground truth, ``compare(runs)`` where runs differ, and
+``export(poses, "x.trc")`` writes them for other programs. In notebooks
 ``CompareRuns()`` and ``RunView(run)`` show them, and ``%load_ext posexp`` brings ``%posexp``. Heavy
 libraries are imported when they are used.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posexp.errors import PosexpError
+    from posexp.exports.write import export
     from posexp.measure.comparison import Comparison, compare
     from posexp.measure.evaluation import Evaluation, evaluate
     from posexp.movement.angles import angles
@@ -41,6 +43,7 @@ _HOMES = {
     "load": ("posexp.runs.run", "load_run"),
     "evaluate": ("posexp.measure.evaluation", "evaluate"),
     "compare": ("posexp.measure.comparison", "compare"),
+    "export": ("posexp.exports.write", "export"),
     "Comparison": ("posexp.measure.comparison", "Comparison"),
     "CompareRuns": ("posexp.notebook.widgets", "CompareRuns"),
     "RunView": ("posexp.notebook.widgets", "RunView"),
@@ -68,9 +71,9 @@ _HOMES = {
 __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "Cleaned", "CompareRuns", "Comparison", "Evaluation",
     "GroundTruth", "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView",
-    "Skeleton", "Sweep", "angles", "clean", "compare", "evaluate", "extract", "find_people",
-    "find_rises", "load", "load_ipython_extension", "read_truth", "repetitions", "rerun", "run",
-    "sweep",
+    "Skeleton", "Sweep", "angles", "clean", "compare", "evaluate", "export", "extract",
+    "find_people", "find_rises", "load", "load_ipython_extension", "read_truth", "repetitions",
+    "rerun", "run", "sweep",
 ]  # fmt: skip
 
 

@@ -21,6 +21,8 @@ def _do(line: Line) -> int:
     with span("start: imports"):
         if line.name in ("weights", "media"):
             from posexp.terminal.upkeep import FUNCTIONS
+        elif line.name == "export":
+            from posexp.terminal.exporting import FUNCTIONS
         elif line.name in ("evaluate", "compare"):
             from posexp.terminal.logged import FUNCTIONS
         elif line.name == "store":

@@ -16,7 +16,7 @@ from posexp.benchmark.__main__ import PROGRAM as BENCHMARK
 from posexp.benchmark.__main__ import main as benchmark
 from posexp.benchmark.commands import FUNCTIONS as MEASURING
 from posexp.errors import ModelError
-from posexp.terminal import commands, kept, logged, streams, upkeep
+from posexp.terminal import commands, exporting, kept, logged, streams, upkeep
 from posexp.terminal.entry import command_line
 from posexp.terminal.program import Command, Program
 from posexp.terminal.usage import PROGRAM
@@ -82,7 +82,8 @@ def test_what_takes_seconds_is_loaded_when_there_is_something_to_do(module):
 
 
 def test_every_command_is_done_by_a_function():
-    done = {*commands.FUNCTIONS, *logged.FUNCTIONS, *upkeep.FUNCTIONS, *kept.FUNCTIONS}
+    parts = (commands, logged, upkeep, kept, exporting)
+    done = {name for part in parts for name in part.FUNCTIONS}
     assert done == {command.name for command in PROGRAM.all()}
     assert set(MEASURING) == {command.name for command in BENCHMARK.all()}
 

@@ -156,6 +156,39 @@ class Run:
         """The keypoints that the run extracted, all joints."""
         return PoseSequence.read(self.file("keypoints/keypoints.parquet"))
 
+    def export(
+        self,
+        path: str | Path,
+        format: str | None = None,
+        *,
+        what: str | None = None,
+        unit: str = "px",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write it to a file that another program reads; docs/export.md has the formats.
+
+        Parameters
+        ----------
+        path : path
+            The file. Its ending says the format: ``.trc``, ``.c3d``, ``.xlsx`` ...
+        format : str, optional
+            Where endings are alike: ``deeplabcut``, ``lightningpose``.
+        what : str, optional
+            ``raw`` or ``cleaned``; cleaned where the run has it, by default.
+        unit : str
+            ``px``, or ``m``: world coordinates of 3D variants, else by the run's scale.
+        overwrite : bool
+            Replace a file that is there.
+
+        Raises
+        ------
+        PosexpError
+            As `posexp.export`, and for ``cleaned`` of a run that has nothing cleaned.
+        """
+        from posexp.exports.write import export_run  # with pandas
+
+        return export_run(self, path, format, what=what, unit=unit, overwrite=overwrite)
+
 
 def newest_of_each(runs: Iterable[Run]) -> list[Run]:
     """The newest run of each variant on each video, of runs that come newest first."""

@@ -13,6 +13,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp ui [--port 5000]    open the runs in the MLflow UI, on this machine only
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
+  python -m posexp export run=last to=DIR format=xlsx,trc    files for Excel, OpenSim, MATLAB, ...
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
   python -m posexp sync [key=value]    log results that are waiting for a server
   python -m posexp store [repair]      where the runs are, and what is in there
@@ -131,6 +132,31 @@ Examples
   python -m posexp compare video=clip.mp4
   python -m posexp compare runs=3d0cb4b3,9a7e11c0
   python -m posexp compare sweep=pilot
+"""
+
+_EXPORT = f"""\
+Write runs to files that other programs read; docs/export.md says what each can hold.
+
+  python -m posexp export [run=last | run=ID,ID | sweep=NAME] to=FOLDER format=NAME,NAME
+                          [what=raw|cleaned] [unit=px|m] [overwrite=true] [tracking.*=...]
+
+  run                        ids, beginnings of them, or last
+  sweep                      instead: all finished runs of a sweep, the newest of each variant on
+                             each video
+  to                         a folder, made if need be. Names of files say video, variant, raw or
+                             cleaned, unit and run
+  format                     xlsx, csv (tidy), mat (MATLAB), trc, mot (OpenSim), c3d, movement, nwb,
+                             deeplabcut, deeplabcut_h5, lightningpose, coco, kinovea
+  what                       cleaned where a run has it, else raw
+  unit                       px; m takes the metres of 3D variants, else the run's scale
+  overwrite                  true replaces files that are there
+{_STORE}
+Options
+{_FLAGS}
+Examples
+  python -m posexp export to=files format=xlsx
+  python -m posexp export run=3d0cb4b3 to=opensim format=trc,mot unit=m
+  python -m posexp export sweep=pilot to=~/study/files format=movement,deeplabcut what=raw
 """
 
 _RERUN = f"""\
@@ -254,6 +280,14 @@ PROGRAM = Program(
         Command(
             "compare", _COMPARE, "python -m posexp compare video=clip.mp4",
             keys={"runs": None, "video": None, "sweep": None}, hydra="tracking",
+        ),
+        Command(
+            "export", _EXPORT, "python -m posexp export run=last to=files format=xlsx",
+            keys={
+                "run": None, "sweep": None, "to": None, "format": None, "what": None, "unit": "px",
+                "overwrite": "false",
+            },
+            hydra="tracking",
         ),
         Command(
             "rerun", _RERUN, "python -m posexp rerun run=last",
