@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-QUICK := tests/test_house.py tests/test_benchmarks.py tests/test_config.py tests/pose tests/video tests/measure tests/show \
+QUICK := tests/test_house.py tests/test_site.py tests/test_benchmarks.py tests/test_config.py tests/pose tests/video tests/measure tests/show \
 	tests/models/test_crop.py tests/store/test_journal.py tests/store/test_outbox.py \
 	tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 
-.PHONY: run test quick lint fix ui lock
+.PHONY: run test quick lint fix ui docs lock
 
 run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.mp4"
 	$(BIN)/python -m posexp $(ARGS)
@@ -30,6 +30,10 @@ fix: $(VENV)/.ready  ## what ruff can mend by itself
 
 ui: $(VENV)/.ready  ## the runs in the MLflow UI
 	$(BIN)/python -m posexp ui $(ARGS)
+
+docs: $(VENV)/.ready  ## the docs as a site in site/, to be opened as files
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
 
 lock:  ## after a change of the dependencies; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
