@@ -291,7 +291,7 @@ def test_half_an_hour_of_three_runs_stays_responsive(lab: Lab, page: Page) -> No
     url = lab.notebook(
         "long", SETUP,
         f"runs = {{n: poses({frames}, s, 'nowhere.mp4', 50) for n, s in zip('abc', (0, 5, 9))}}\n"
-        "from posexp.notebook.widgets import player_of\n"
+        "from posexp.notebook.player import player_of\n"
         "comparison = posexp.compare(runs)\n"
         "player_of(comparison.sequences, None, comparison)",
     )  # fmt: skip

@@ -16,7 +16,8 @@ from posexp.errors import VideoError
 from posexp.measure.comparison import compare
 from posexp.measure.quality import confidence_table
 from posexp.notebook import media
-from posexp.notebook.widgets import CompareRuns, RunView, _html, player_of
+from posexp.notebook.player import player_of
+from posexp.notebook.widgets import CompareRuns, RunView, _html
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -56,7 +57,7 @@ def test_the_browser_gets_what_the_runs_have():
 
 
 def test_long_videos_send_fewer_joints(monkeypatch):
-    monkeypatch.setattr("posexp.notebook.widgets._MANY", 50)
+    monkeypatch.setattr("posexp.notebook.player._MANY", 50)
     image = np.full((6, 33, 2), 50, np.float32)
     poses = replace(
         standing(6), skeleton=BLAZEPOSE33, image=image, confidence=np.ones((6, 33)),
