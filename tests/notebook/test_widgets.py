@@ -17,6 +17,7 @@ from posexp.measure.comparison import compare
 from posexp.measure.quality import confidence_table
 from posexp.notebook import media
 from posexp.notebook.player import player_of
+from posexp.notebook.table import COLUMNS
 from posexp.notebook.widgets import CompareRuns, RunView, _html
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
@@ -101,35 +102,55 @@ def test_the_newest_video_is_chosen_with_one_run_of_each_variant(chooser, place)
 
 def test_search_video_and_status_narrow_the_list(chooser, place):
     _, runs = place
-    everything = len(chooser.chooser.options)
-    chooser.chooser.value = ()
+    everything = len(chooser.chooser.rows)
+    chooser.chooser.value = []
     chooser.search.value = "model.mode=single_image"
-    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    assert chooser.chooser.ids == [runs[2].id]
     chooser.search.value = "MLKIT model.mode=single_image"
-    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
-    chooser.search.value = "it's %' OR nothing"
-    assert not chooser.chooser.options and "No run is like that" in chooser.note.value
+    assert chooser.chooser.ids == [runs[2].id]
+    chooser.search.value = "nothing"
+    assert not chooser.chooser.rows and "No run is like that" in chooser.note.value
+    chooser.search.value = "it's tracked>0.5 MLKIT model.mode=single_image"
+    assert chooser.chooser.ids == [runs[2].id]
+    assert "left out: it&#x27;s, tracked&gt;0.5." in chooser.note.value
+    chooser.search.value = "nmodel=3"
+    assert not chooser.chooser.rows and "has nmodel." in chooser.note.value
+    chooser.search.value = "variant=mlkit model.mode=single_image"
+    assert chooser.chooser.ids == [runs[2].id]
     chooser.search.value = ""
-    assert len(chooser.chooser.options) == everything
+    assert len(chooser.chooser.rows) == everything
     chooser.video.value = runs[0].tags["video.sha256"]
-    assert [key for _, key in chooser.chooser.options] == [runs[0].id]
+    assert chooser.chooser.ids == [runs[0].id]
+
+
+def test_the_table_says_what_a_run_is_and_keeps_what_is_chosen(chooser, place):
+    _, runs = place
+    rows = {
+        row["id"]: dict(zip(COLUMNS, row["cells"], strict=True)) for row in chooser.chooser.rows
+    }
+    assert rows[runs[2].id]["variant"] == "mlkit single_image"
+    assert rows[runs[3].id]["video"] == "<i>clip.mp4" and rows[runs[3].id]["duration"] == "0.8 s"
+    assert rows[runs[3].id]["result"].endswith("% tracked")
+    chosen = chooser.chooser.value
+    chooser.search.value = "other"  # leaves what is chosen in the list, and marked
+    assert chooser.chooser.value == chosen and set(chooser.chooser.ids) == {runs[0].id, *chosen}
 
 
 def test_the_list_has_pages(chooser, monkeypatch):
-    everything = {key for _, key in chooser.chooser.options}
+    everything = set(chooser.chooser.ids)
     monkeypatch.setattr("posexp.notebook.widgets._RUNS", 2)
-    chooser.chooser.value = ()
+    chooser.chooser.value = []
     chooser.refresh.click()
-    pages = [[key for _, key in chooser.chooser.options]]
+    pages = [chooser.chooser.ids]
     assert chooser.newer.disabled and not chooser.older.disabled
     while not chooser.older.disabled:
         chooser.older.click()
-        pages.append([key for _, key in chooser.chooser.options])
+        pages.append(chooser.chooser.ids)
     assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
     seen = [key for page in pages for key in page]
     assert set(seen) == everything and len(seen) == len(everything)
     chooser.newer.click()
-    assert [key for _, key in chooser.chooser.options] == pages[-2]
+    assert chooser.chooser.ids == pages[-2]
 
 
 def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
@@ -137,9 +158,9 @@ def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
     monkeypatch.chdir(folder)
     chooser = CompareRuns([runs[3], runs[2].id[:12]])
     assert len(chooser.player.runs) == 2 and chooser.player.worst
-    chooser.chooser.value = (runs[3].id,)
+    chooser.chooser.value = [runs[3].id]
     assert [run["label"] for run in chooser.player.runs] == ["mlkit"] and not chooser.player.worst
-    chooser.chooser.value = ()
+    chooser.chooser.value = []
     assert chooser.player.runs == [] and "Choose one run" in chooser.player.message
 
 
@@ -164,7 +185,8 @@ def test_problems_are_messages(chooser, place):
 
 def test_no_runs_and_no_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "No runs yet" in CompareRuns().note.value
+    said = CompareRuns().note.value
+    assert f"No runs yet in {tmp_path / 'mlruns'}" in said
     gone = CompareRuns(uri="http://127.0.0.1:9")
     assert "does not work" in gone.note.value and "Is it running?" in gone.note.value
 

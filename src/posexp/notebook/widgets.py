@@ -17,6 +17,7 @@ from posexp.errors import PosexpError
 from posexp.measure import quality
 from posexp.measure.comparison import compare, labels_of, threshold_of
 from posexp.notebook.player import Followed, Player, player_of
+from posexp.notebook.table import RunTable, row_of, understood
 from posexp.pose.sequence import PoseSequence
 from posexp.runs.run import run as extract
 from posexp.settings import TrackingSettings
@@ -123,11 +124,12 @@ class CompareRuns(ipywidgets.VBox):
     ) -> None:
         self._archive = Archive(TrackingSettings(uri=uri, folder=folder))
         self._found: dict[str, Run] = {}
+        self._known: dict[str, Run] = {}  # all that were ever listed
         self._quiet = False
         self.player = Player()
         self.search = ipywidgets.Text(
-            placeholder="words of the name, or key=value", description="search",
-            continuous_update=False, layout=ipywidgets.Layout(width="270px"),
+            placeholder="words of the name, model=mlkit, sweep=NAME", description="filter",
+            continuous_update=False, layout=ipywidgets.Layout(width="340px"),
         )  # fmt: skip
         self.video = ipywidgets.Dropdown(
             options=[("all videos", "")], description="video",
@@ -144,7 +146,7 @@ class CompareRuns(ipywidgets.VBox):
         self.older = ipywidgets.Button(description="Older", icon="arrow-down", disabled=True)
         self._pages = ipywidgets.HBox([self.newer, self.older])
         self._tokens: list[str | None] = [None]  # of the pages up to the one that is listed
-        self.chooser = ipywidgets.SelectMultiple(rows=7, layout=ipywidgets.Layout(width="auto"))
+        self.chooser = RunTable()
         self.table = ipywidgets.HTML()
         self.note = ipywidgets.HTML()
         filters = ipywidgets.HBox(
@@ -184,9 +186,9 @@ class CompareRuns(ipywidgets.VBox):
             status = self.status.value
             condition = "" if status == "all" else f"status = '{status}'"
             tokens = list(before) or [None]
-            found, following = store.page_of(
-                wanted, self.search.value, condition, _RUNS, tokens[-1]
-            )
+            words, keys, strange = understood(self.search.value)
+            found, following = store.page_of(wanted, words, condition, _RUNS, tokens[-1])
+            self._known |= {run.id: run for run in found}
             self._tokens = [*tokens, following]
             self.newer.disabled, self.older.disabled = len(tokens) == 1, following is None
             one = self.newer.disabled and self.older.disabled
@@ -196,12 +198,28 @@ class CompareRuns(ipywidgets.VBox):
             if not self.video.value:
                 self._list_videos(found)
             self._fill(chosen)
+            said = []
+            if strange:
+                said.append(
+                    f"Not understood, and left out: {html.escape(', '.join(strange))}. Words of "
+                    "the name are, and key=value, as in model=mlkit or sweep=NAME."
+                )
+            if not found and (words or self.video.value):
+                said.append("No run is like that.")
+                known = {key for run in self._known.values() for key in (*run.params, *run.tags)}
+                if missing := [key for key in keys if key not in known]:
+                    said.append(f"None that was listed has {html.escape(', '.join(missing))}.")
+            elif not self._found:
+                address = self._archive.address
+                where = address.uri if address.named else address.folder.resolve()
+                said.append(
+                    f"No runs yet in {html.escape(str(where))}. "
+                    "<code>%posexp model=mlkit video=clip.mp4</code> makes one."
+                )
             if not self._found:
                 self._put(Player())
-                self._say(
-                    "No run is like that." if self.search.value or self.video.value else
-                    "No runs yet. <code>%posexp model=mlkit video=clip.mp4</code> makes one."
-                )  # fmt: skip
+            if said:
+                self._say(" ".join(said))
 
     def _list_videos(self, runs: list[Run]) -> None:
         videos = {run.video_sha256: run.video.name for run in runs if run.video}
@@ -212,8 +230,8 @@ class CompareRuns(ipywidgets.VBox):
     def _fill(self, chosen: list[str]) -> None:
         """List the runs that were found, without showing anything twice."""
         self._quiet = True
-        self.chooser.options = [(_line(run), key) for key, run in self._found.items()]
-        self.chooser.value = tuple(chosen)
+        self.chooser.rows = [row_of(run) for run in self._found.values()]
+        self.chooser.value = chosen
         self._quiet = False
         self._show()
 
@@ -223,7 +241,7 @@ class CompareRuns(ipywidgets.VBox):
             return
         newest = next(iter(self._found.values()))
         same = (r for r in self._found.values() if r.video_sha256 == newest.video_sha256)
-        self.chooser.value = tuple(run.id for run in newest_of_each(same))
+        self.chooser.value = [run.id for run in newest_of_each(same)]
 
     def _show(self) -> None:
         if self._quiet:
@@ -231,9 +249,7 @@ class CompareRuns(ipywidgets.VBox):
         runs = [self._found[key] for key in self.chooser.value if key in self._found]
         self.table.value = _html(_differences(runs)) if runs else ""
         if not runs:
-            self._put(
-                Player(message="Choose one run, or several of one video (Ctrl or Shift and click).")
-            )
+            self._put(Player(message="Choose a run, or mark several of one video."))
             return
         self._say("")
         with self._saying():
@@ -276,13 +292,6 @@ def _video_of(run: Run | PoseSequence) -> tuple[Path | None, str]:
             f"The video is not where it was ({video or ''}): the skeletons are shown without it.",
         )
     return video, ""
-
-
-def _line(run: Run) -> str:
-    started = pd.Timestamp(run.start_ms, unit="ms").strftime("%Y-%m-%d %H:%M")
-    video = run.video.name if run.video else ""
-    status = "" if run.status == "FINISHED" else f"   {run.status}"
-    return f"{run.model or '?':<10} {video}   {started}   {run.id[:8]}{status}"
 
 
 def _differences(runs: list[Run]) -> pd.DataFrame:
