@@ -7,7 +7,7 @@ QUICK := tests/test_house.py tests/test_benchmarks.py tests/test_config.py tests
 	tests/models/test_crop.py tests/store/test_journal.py tests/store/test_outbox.py \
 	tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 
-.PHONY: run test quick lint fix ui lock
+.PHONY: run test quick lint fix ui lab lock
 
 run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.mp4"
 	$(BIN)/python -m posexp $(ARGS)
@@ -30,6 +30,9 @@ fix: $(VENV)/.ready  ## what ruff can mend by itself
 
 ui: $(VENV)/.ready  ## the runs in the MLflow UI
 	$(BIN)/python -m posexp ui $(ARGS)
+
+lab: $(VENV)/.ready  ## JupyterLab with the notebooks; your own go beside them
+	cd notebooks && $(abspath $(BIN))/python -m jupyterlab $(ARGS)
 
 lock:  ## after a change of the dependencies; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \

@@ -97,6 +97,7 @@ def test_the_newest_video_is_chosen_with_one_run_of_each_variant(chooser, place)
     assert [run["label"] for run in chooser.player.runs] == ["mlkit stream", "mlkit single_image"]
     assert "model.mode" in chooser.table.value
     assert "no Jupyter server" in chooser.player.message  # none runs in this test
+    assert "480 lines, 12 MB at most" in chooser.player.message
     assert "&lt;i&gt;" not in chooser.note.value and "<i>clip" not in chooser.table.value
 
 
@@ -329,3 +330,25 @@ def test_no_address_without_a_server_or_beyond_its_folder(server, tmp_path, monk
     monkeypatch.setenv("JPY_PARENT_PID", "124")
     with pytest.raises(VideoError, match="no Jupyter server"):
         media.url_of(outside)
+
+
+def test_without_a_server_a_small_copy_is_sent_with_its_limit_said(tmp_path, monkeypatch):
+    clip = embedded_clip()
+    copy, ended = media.small_copy(clip)
+    (tmp_path / "copy.mp4").write_bytes(copy)
+    made, original = VideoSource(tmp_path / "copy.mp4"), VideoSource(clip)
+    assert ended is None and made.info.codec == "h264" and made.info.height <= 480
+    assert [f.time for f in made.frames()] == pytest.approx(
+        [f.time for f in original.frames()], abs=1e-4
+    )
+    monkeypatch.setattr(media, "SENT", 40_000)
+    copy, ended = media.small_copy(clip)
+    (tmp_path / "part.mp4").write_bytes(copy)
+    assert len(copy) < 44_000 and ended is not None
+    frames = len([*VideoSource(tmp_path / "part.mp4").frames()])
+    assert frames == round(ended * original.info.fps)
+    monkeypatch.setenv("JPY_PARENT_PID", "none")
+    poses = replace(standing(6), source=str(clip))
+    player = RunView(poses).player
+    assert player.video_bytes == copy and player.video_url == ""
+    assert f"of its first {ended:.1f} s" in player.message

@@ -79,7 +79,9 @@ function build(model, root) {
   };
 
   // ---------------------------------------------------------------- the pictures
-  const url = model.get("video_url");
+  const copy = model.get("video_bytes");
+  const own = copy && copy.byteLength ? URL.createObjectURL(new Blob([copy], { type: "video/mp4" })) : "";
+  const url = own || model.get("video_url");
   const video = url ? element("video", { src: url, muted: true, playsInline: true, preload: "auto" }) : null;
   const stage = element("div", { className: "posexp-stage" });
   const picture = element("div", { className: "posexp-picture" }, stage), graphs = element("div", { className: "posexp-plots" });
@@ -568,6 +570,7 @@ function build(model, root) {
   return () => {
     stopped = true; state.playing = false; clearTimeout(told); watch.disconnect(); model.off("change:frame", follow);
     if (video) { video.pause(); video.removeAttribute("src"); video.load(); }
+    if (own) URL.revokeObjectURL(own);
   };
 }
 

@@ -90,6 +90,7 @@ class Player(anywidget.AnyWidget):
     _css = _HERE / "player.css"
 
     video_url = traitlets.Unicode().tag(sync=True)
+    video_bytes = traitlets.Bytes().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     size = traitlets.List([640, 480]).tag(sync=True)
     runs = traitlets.List().tag(sync=True)
@@ -139,10 +140,11 @@ def player_of(
     """
     first = next(iter(sequences.values()))
     followed = followed or Followed()
-    url = ""
+    url, copy = "", b""
     if video is not None:
         try:
-            url = media.url_of(video)
+            url, copy, said = _picture(video)
+            message = " ".join([message, said]).strip()
         except PosexpError as error:
             message = " ".join([message, str(error)]).strip()
     common = [j for j in COCO17.joints if all(j in s.skeleton.joints for s in sequences.values())]
@@ -153,6 +155,7 @@ def player_of(
     disagreement = comparison.disagreement if comparison is not None else np.empty(0)
     return Player(
         video_url=url,
+        video_bytes=copy,
         message=message,
         size=[first.width, first.height],
         runs=[row.about for row in rows],
@@ -172,6 +175,19 @@ def player_of(
         pickable=pickable,
         frame=int(first.frame[0]) if len(first) else 0,
     )
+
+
+def _picture(video: Path) -> tuple[str, bytes, str]:
+    """The video's address or, where it has none, a small copy; and what to say of it."""
+    try:
+        return media.url_of(video), b"", ""
+    except media.NoAddress as error:
+        copy, ended = media.small_copy(video)
+        part = "" if ended is None else f", of its first {ended:.1f} s"
+        return "", copy, (
+            f"{error.problem}: a small copy{part} is shown (480 lines, "
+            f"{media.SENT / 2**20:.0f} MB at most). {error.remedy} for the whole one."
+        )  # fmt: skip
 
 
 def _parted(comparison: Comparison | None) -> list[dict[str, Any]]:
