@@ -35,10 +35,13 @@ has a note of its video beside it, and goes when that has gone.
 SENT = 12 * 2**20
 """Bytes of a copy that goes with the widget, at most."""
 
+_SPARE = 2**18  # for a last frame, and for the index at the end of the file
 _LINES, _SENT_LINES = 720, 480
 _NOTE = ".source"
 # For steps back as well as on; nothing else runs beside it.
 _STEPPED = {"preset": "veryfast", "crf": "23", "g": str(KEY_FRAME_EVERY), "bf": "0"}
+# Without a delay, so that what was written is known.
+_SENT_AS = {**_STEPPED, "crf": "28", "tune": "zerolatency"}
 _PLAYABLE = {"h264": (".mp4", ".m4v", ".mov"), "vp9": (".webm",), "vp8": (".webm",)}
 
 
@@ -87,9 +90,9 @@ def small_copy(video: Path) -> tuple[bytes, float | None]:
     lines = even(min(_SENT_LINES, source.info.height))
     with tempfile.TemporaryDirectory() as folder:
         path, ended = Path(folder) / "copy.mp4", None
-        with VideoWriter(path, source.info.fps, {**_STEPPED, "crf": "28"}) as writer:
+        with VideoWriter(path, source.info.fps, _SENT_AS) as writer:
             for frame in source.frames():
-                if writer.size > 0.97 * SENT:  # its index comes at the end
+                if writer.size > SENT - _SPARE:
                     ended = frame.time
                     break
                 writer.write(frame.nv12(lines), frame.time)

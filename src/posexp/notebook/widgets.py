@@ -63,6 +63,10 @@ class RunView(ipywidgets.VBox):
         )
         super().__init__([self.player, self.output, parts])
 
+    def _display_(self) -> Player:
+        """For marimo, which shows anywidgets but no boxes of ipywidgets."""
+        return self.player
+
     def _asked(self, _: object, content: dict[str, Any], __: object) -> None:
         if "follow" in content:
             x, y, time = content["follow"]
