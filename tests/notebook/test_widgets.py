@@ -16,7 +16,7 @@ from posexp.errors import VideoError
 from posexp.measure.comparison import compare
 from posexp.measure.quality import confidence_table
 from posexp.notebook import media
-from posexp.notebook.player import player_of
+from posexp.notebook.player import Findings, player_of
 from posexp.notebook.table import COLUMNS
 from posexp.notebook.widgets import CompareRuns, RunView, _html
 from posexp.pose.skeleton import BLAZEPOSE33
@@ -352,3 +352,38 @@ def test_without_a_server_a_small_copy_is_sent_with_its_limit_said(tmp_path, mon
     player = RunView(poses).player
     assert player.video_bytes == copy and player.video_url == ""
     assert f"of its first {ended:.1f} s" in player.message
+
+
+def test_bands_and_marks_come_from_the_files_of_a_run(place, tmp_path):
+    run = replace(
+        place[1][3], artifacts=str(tmp_path),
+        tags={**place[1][3].tags, "person.people": "2", "person.followed": "1", "movement": "one"},
+    )  # fmt: skip
+    for name, text in (
+        ("person/people.csv", "person,followed,time,left,top,right,bottom,score,seen\n"
+                              "1,True,0.0,1,2,3,4,0.9,1.0\n2,False,0.4,5,6,7,8,0.8,0.5\n"),
+        ("person/track.csv", "frame,time,state,left,top,right,bottom\n"
+                             "0,0.0,seen,1,2,3,4\n1,0.1,lost,,,,\n2,0.2,lost,,,,\n"
+                             "3,0.3,found again,1,2,3,4\n4,0.4,lost,,,,\n5,0.5,doubtful,1,2,3,4\n"),
+        ("movement/repetitions.csv", "repetition,lean_start,standing,sit_start\n"
+                                     "1,0.1,0.3,\n2,0.35,0.5,0.6\n"),
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    findings = Findings.of(run)
+    assert findings.bands == [
+        {"start": 0.1, "end": 0.2, "kind": "lost"}, {"start": 0.4, "end": 0.4, "kind": "lost"},
+        {"start": 0.5, "end": 0.5, "kind": "doubtful"},
+    ]  # fmt: skip
+    assert findings.people[1] == {
+        "number": 2, "followed": False, "time": 0.4, "box": [5.0, 6.0, 7.0, 8.0],
+    }  # fmt: skip
+    assert [(m["time"], m["label"]) for m in findings.marks] == [
+        (0.1, "1 lean start"), (0.3, "1 standing"),
+        (0.35, "2 lean start"), (0.5, "2 standing"), (0.6, "2 sit start"),
+    ]  # fmt: skip
+    player = player_of({"one": standing(6)}, None, findings=findings)
+    boxes = np.frombuffer(player.track, np.float32).reshape(-1, 4)
+    assert np.isnan(boxes[1]).all() and boxes[3].tolist() == [1, 2, 3, 4]
+    assert player.bands == findings.bands and player.marks == findings.marks
+    assert Findings.of(place[1][3]).bands == []

@@ -9,6 +9,7 @@ const BANDS = { // stretches in which a plot is not to be trusted
   doubtful: ["person in doubt", "rgba(230,159,0,.32)"],
   different: ["runs follow different people", "rgba(204,121,167,.36)"],
 };
+const MARKS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#777777"]; // events by kind, in their order
 const AROUND = 0.25; // s before and after the searched frame in which people are drawn
 const GROUPS = ["all joints", "body", "arms", "torso", "legs"];
 
@@ -72,7 +73,7 @@ function build(model, root) {
   const disagreement = array(Float32Array, model.get("disagreement"));
   const [width, height] = model.get("size");
   const angleNames = model.get("angle_names");
-  const bands = model.get("bands"), people = model.get("people"), track = array(Float32Array, model.get("track"));
+  const bands = model.get("bands"), people = model.get("people"), marks = model.get("marks"), track = array(Float32Array, model.get("track"));
   const state = {
     picked: null, row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
     joint: model.get("joint"), angle: angleNames[0], from: 0, to: times.length - 1, focus: null,
@@ -208,9 +209,10 @@ function build(model, root) {
       }
     }
     for (const plot of plots) plot.cursor();
+    const near = marks.find((mark) => Math.abs(mark.time - times[state.row]) < AROUND / 2);
     slider.value = state.row;
     const worst = disagreement.length ? `   apart ${(100 * disagreement[state.row]).toFixed(0)} % of the torso` : "";
-    output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}`;
+    output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}${near ? `   ${near.label}` : ""}`;
     root.dataset.frame = frames[state.row];
   }
 
@@ -366,6 +368,11 @@ function build(model, root) {
   const toggle = button("▶", "Play", flip);
   const slider = element("input", { type: "range", min: 0, max: times.length - 1, value: 0, className: "posexp-slider", ariaLabel: "Frame" });
   slider.oninput = () => { if (state.playing) pause(); show(+slider.value); };
+  if (marks.length) { // small lines under the slider
+    const id = `posexp-marks-${Math.random().toString(36).slice(2)}`;
+    slider.setAttribute("list", id);
+    root.append(element("datalist", { id }, ...marks.map((mark) => element("option", { value: rowAt(times, mark.time + 1e-6) }))));
+  }
   const output = element("output", { className: "posexp-output" });
   output.setAttribute("aria-live", "off");
   const speed = select("Speed", SPEEDS.map((s) => [s, `${s} x`]), (value) => {
@@ -416,6 +423,10 @@ function build(model, root) {
   for (const kind of new Set(bands.map((band) => band.kind)))
     legend.append(element("span", { className: "posexp-key posexp-band" }, element("span", { className: "posexp-chip", style: `background:${BANDS[kind][1]}` }), BANDS[kind][0]));
   if (model.get("pickable")) legend.append(element("span", { className: "posexp-hint", textContent: "A click on the picture says how to follow who is there." }));
+  const kinds = [...new Set(marks.map((mark) => mark.kind))];
+  const markColor = (mark) => MARKS[kinds.indexOf(mark.kind) % MARKS.length];
+  for (const kind of kinds)
+    legend.append(element("span", { className: "posexp-key posexp-mark" }, element("span", { className: "posexp-chip", style: `width:3px;background:${MARKS[kinds.indexOf(kind) % MARKS.length]}` }), kind.replaceAll("_", " ")));
   picture.append(bar);
   root.append(picks, tools, legend);
 
@@ -455,6 +466,11 @@ function build(model, root) {
         for (const band of bands) {
           const begin = at(rowAt(times, band.start + 1e-6)), end = at(Math.min(times.length - 1, rowAt(times, band.end + 1e-6) + 1));
           g.fillStyle = BANDS[band.kind][1]; g.fillRect(begin, top, Math.max(2, end - begin), tall - top - bottom);
+        }
+        for (const mark of marks) {
+          const x = at(rowAt(times, mark.time + 1e-6));
+          g.strokeStyle = markColor(mark); g.lineWidth = 1; g.setLineDash([2, 2]);
+          g.beginPath(); g.moveTo(x, top); g.lineTo(x, tall - bottom); g.stroke(); g.setLineDash([]);
         }
         const y = (value) => top + ((high - value) / (high - low)) * (tall - top - bottom);
         g.font = "10px sans-serif"; g.fillStyle = style.color; g.strokeStyle = style.color; g.globalAlpha = 0.75;

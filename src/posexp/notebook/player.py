@@ -26,13 +26,15 @@ _HERE = Path(__file__).parent
 _COLORS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#9999ff")
 # Of one run, the sides as in the overlay, and the rest of the body.
 _SHADES = {"left": "#4db6ff", "right": "#ff9f1c", "": "#f0e496"}
+EVENTS = ("lean_start", "rise_start", "standing", "sit_start", "seated")
+"""Of a repetition, s, in ``movement/repetitions.csv``."""
 _NOTHING = 65535
 _MANY = 2_000_000  # joints times frames; beyond it, only the joints that all variants see are sent
 
 
 @dataclass(frozen=True)
-class Followed:
-    """Who was found and followed in a run, for the player; empty where nobody was looked for.
+class Findings:
+    """What a run found beside keypoints, for the player; empty where nothing was looked for.
 
     Parameters
     ----------
@@ -42,17 +44,21 @@ class Followed:
         The followed person's box, px; NaN where lost.
     bands : list of dict
         ``start, end`` (s, of the first and last frame), ``kind``: ``lost`` or ``doubtful``.
+    marks : list of dict
+        Events: ``time`` (s), ``label``, and ``kind``, by which they are coloured.
     """
 
     people: list[dict[str, Any]] = field(default_factory=list)
     track: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
     bands: list[dict[str, Any]] = field(default_factory=list)
+    marks: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, run: Run) -> Followed:
-        """From the run's files in ``person/``."""
+    def of(cls, run: Run) -> Findings:
+        """From the run's files in ``person/`` and ``movement/``."""
+        marks = _marks(run)
         if tags.PEOPLE not in run.tags:
-            return cls()
+            return cls(marks=marks)
         sides = ["left", "top", "right", "bottom"]
         found = pd.read_csv(run.file("person/people.csv"))
         people = [
@@ -61,13 +67,26 @@ class Followed:
             for row in found.itertuples()
         ]  # fmt: skip
         if run.tags.get(tags.PERSON) == "nobody":
-            return cls(people)
+            return cls(people, marks=marks)
         track = pd.read_csv(run.file("person/track.csv"))
         bands = [
             band for kind in ("lost", "doubtful")
             for band in _stretches(track["time"], track["state"] == kind, kind)
         ]  # fmt: skip
-        return cls(people, track[sides].to_numpy(np.float32), bands)
+        return cls(people, track[sides].to_numpy(np.float32), bands, marks)
+
+
+def _marks(run: Run) -> list[dict[str, Any]]:
+    """The events of each repetition of a movement."""
+    if tags.MOVEMENT not in run.tags:
+        return []
+    table = pd.read_csv(run.file("movement/repetitions.csv"))
+    return [
+        {"time": float(row[event]), "kind": event,
+         "label": f"{row['repetition']:.0f} {event.replace('_', ' ')}"}
+        for _, row in table.iterrows() for event in EVENTS
+        if event in row and np.isfinite(row[event])
+    ]  # fmt: skip
 
 
 def _stretches(time: pd.Series, where: pd.Series, kind: str) -> list[dict[str, Any]]:
@@ -104,6 +123,7 @@ class Player(anywidget.AnyWidget):
     disagreement = traitlets.Bytes().tag(sync=True)
     worst = traitlets.List().tag(sync=True)
     bands = traitlets.List().tag(sync=True)
+    marks = traitlets.List().tag(sync=True)
     people = traitlets.List().tag(sync=True)
     track = traitlets.Bytes().tag(sync=True)
     pickable = traitlets.Bool(False).tag(sync=True)
@@ -115,7 +135,7 @@ def player_of(
     video: Path | None,
     comparison: Comparison | None = None,
     message: str = "",
-    followed: Followed | None = None,
+    findings: Findings | None = None,
     pickable: bool = False,
 ) -> Player:
     """A player for aligned sequences of one video.
@@ -133,13 +153,13 @@ def player_of(
         For the distance between the runs and where they disagree most.
     message : str
         Shown above, when there is something to say.
-    followed : Followed, optional
-        Who was found and followed, of a single run.
+    findings : Findings, optional
+        What else is known, of a single run.
     pickable : bool
         Whether a click on the picture tells how to follow who is there, and may ask for it.
     """
     first = next(iter(sequences.values()))
-    followed = followed or Followed()
+    findings = findings or Findings()
     url, copy = "", b""
     if video is not None:
         try:
@@ -168,10 +188,11 @@ def player_of(
         frames=np.ascontiguousarray(first.frame, np.int32).tobytes(),
         disagreement=np.ascontiguousarray(disagreement, np.float32).tobytes(),
         worst=[int(row) for row in comparison.worst_frames(10)] if comparison is not None else [],
-        bands=followed.bands + _parted(comparison),
-        people=followed.people,
+        bands=findings.bands + _parted(comparison),
+        marks=findings.marks,
+        people=findings.people,
         # Of other frames than the poses' it would be drawn at wrong times.
-        track=followed.track.tobytes() if len(followed.track) == len(first) else b"",
+        track=findings.track.tobytes() if len(findings.track) == len(first) else b"",
         pickable=pickable,
         frame=int(first.frame[0]) if len(first) else 0,
     )

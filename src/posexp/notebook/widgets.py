@@ -16,7 +16,7 @@ from posexp.config import logged_overrides
 from posexp.errors import PosexpError
 from posexp.measure import quality
 from posexp.measure.comparison import compare, labels_of, threshold_of
-from posexp.notebook.player import Followed, Player, player_of
+from posexp.notebook.player import Findings, Player, player_of
 from posexp.notebook.table import RunTable, row_of, understood
 from posexp.pose.sequence import PoseSequence
 from posexp.runs.run import run as extract
@@ -44,14 +44,14 @@ class RunView(ipywidgets.VBox):
         self._run = run if isinstance(run, Run) else None
         try:
             poses = run if isinstance(run, PoseSequence) else run.poses()
-            followed = Followed.of(run) if isinstance(run, Run) else None
+            findings = Findings.of(run) if isinstance(run, Run) else None
         except PosexpError as error:
             self.player = Player(message=str(error))
             super().__init__([self.player])
             return
         video, message = _video_of(run)
         self.player = player_of(
-            {poses.model or "run": poses}, video, message=message, followed=followed,
+            {poses.model or "run": poses}, video, message=message, findings=findings,
             pickable=self._run is not None and video is not None,
         )  # fmt: skip
         self.player.on_msg(self._asked)

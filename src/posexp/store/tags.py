@@ -31,6 +31,9 @@ ERROR, NOTE = "error", "note"
 PEOPLE, PERSON, DOUBT = "person.people", "person.followed", "person.doubt"
 """How many were found, the number of who is followed, and where that may be another."""
 
+MOVEMENT, VIEW = "movement", "movement.view"
+"""What somebody did in it, and why its angles are not to be trusted, in a sentence each."""
+
 MODEL = "model"
 THRESHOLD = "keypoints.confidence_threshold"
 """Parameters."""
