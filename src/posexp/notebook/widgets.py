@@ -171,6 +171,10 @@ class CompareRuns(ipywidgets.VBox):
         elif not self.chooser.value:
             self._choose_last()
 
+    def _display_(self) -> Player:
+        """For marimo, as `RunView` does: the player of what is chosen."""
+        return self.player
+
     def choose(self, runs: Sequence[Run | str]) -> None:
         """Show these runs; ids, beginnings of ids, or runs."""
         with self._saying():
