@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,11 +33,11 @@ A link keeps the content of its video on the disk, also when the video itself wa
 has a note of its video beside it, and goes when that has gone.
 """
 
-SENT = 12 * 2**20
-"""Bytes of a copy that goes with the widget, at most."""
+SENT, SENT_LINES = 12 * 2**20, 480
+"""Bytes and lines of a copy that goes with the widget, at most."""
 
 _SPARE = 2**18  # for a last frame, and for the index at the end of the file
-_LINES, _SENT_LINES = 720, 480
+_LINES = 720
 _NOTE = ".source"
 # For steps back as well as on; nothing else runs beside it.
 _STEPPED = {"preset": "veryfast", "crf": "23", "g": str(KEY_FRAME_EVERY), "bf": "0"}
@@ -86,13 +87,18 @@ def small_copy(video: Path) -> tuple[bytes, float | None]:
     bytes, float or None
         The mp4, and the time, s, at which it was ended to stay within `SENT`; None for all of it.
     """
+    return _encoded(video, _key(video), SENT)
+
+
+@lru_cache(maxsize=1)  # each choice among runs of one video makes a new player
+def _encoded(video: Path, _: str, most: int) -> tuple[bytes, float | None]:
     source = VideoSource(video, 0.0, None)
-    lines = even(min(_SENT_LINES, source.info.height))
+    lines = even(min(SENT_LINES, source.info.height))
     with tempfile.TemporaryDirectory() as folder:
         path, ended = Path(folder) / "copy.mp4", None
         with VideoWriter(path, source.info.fps, _SENT_AS) as writer:
             for frame in source.frames():
-                if writer.size > SENT - _SPARE:
+                if writer.size > most - _SPARE:
                     ended = frame.time
                     break
                 writer.write(frame.nv12(lines), frame.time)

@@ -206,7 +206,7 @@ def _picture(video: Path) -> tuple[str, bytes, str]:
         copy, ended = media.small_copy(video)
         part = "" if ended is None else f", of its first {ended:.1f} s"
         return "", copy, (
-            f"{error.problem}: a small copy{part} is shown (480 lines, "
+            f"{error.problem}: a small copy{part} is shown ({media.SENT_LINES} lines, "
             f"{media.SENT / 2**20:.0f} MB at most). {error.remedy} for the whole one."
         )  # fmt: skip
 
