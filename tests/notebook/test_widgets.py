@@ -162,7 +162,7 @@ def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
     chooser.chooser.value = [runs[3].id]
     assert [run["label"] for run in chooser.player.runs] == ["mlkit"] and not chooser.player.worst
     chooser.chooser.value = []
-    assert chooser.player.runs == [] and "Choose one run" in chooser.player.message
+    assert chooser.player.runs == [] and "Choose a run" in chooser.player.message
 
 
 def test_problems_are_messages(chooser, place):

@@ -16,6 +16,7 @@ from posexp.config import logged_overrides
 from posexp.errors import PosexpError
 from posexp.measure import quality
 from posexp.measure.comparison import compare, labels_of, threshold_of
+from posexp.models import native
 from posexp.notebook.player import Findings, Player, player_of
 from posexp.notebook.table import RunTable, row_of, understood
 from posexp.pose.sequence import PoseSequence
@@ -78,7 +79,7 @@ class RunView(ipywidgets.VBox):
         if first is None:
             return None
         self.output.clear_output()
-        with self.output:  # the bar is shown in it
+        with self.output, native.messages_off():  # the bar is shown in it
             try:
                 new = extract(_following(first, x, y, time), progress=True)
             except PosexpError as error:
@@ -308,8 +309,9 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     # Keys of one variant only are no difference between the others.
     differing = [k for k in keys if len({r.params[k] for r in runs if k in r.params}) > 1]
     figures = {
-        "tracking/tracked_share": "tracked", "jitter/residual_torso": "jitter / torso",
-        "error/mean_px": "error, px", "pck/0.10": "PCK@0.1",
+        "tracking/tracked_share": ("tracked", "{:.1%}"),
+        "jitter/residual_torso": ("jitter / torso", "{:.2%}"),
+        "error/mean_px": ("error", "{:.2f} px"), "pck/0.10": ("PCK@0.1", "{:.1%}"),
     }  # fmt: skip
     rows = []
     for run in runs:
@@ -318,7 +320,9 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
         # Of a path or an address its end says enough.
         row |= {key: value.rstrip("/").rpartition("/")[2] for key, value in values.items()}
         row |= {
-            name: f"{run.metrics[key]:.3g}" for key, name in figures.items() if key in run.metrics
+            name: form.format(run.metrics[key])
+            for key, (name, form) in figures.items()
+            if key in run.metrics
         }
         rows.append(row)
     return pd.DataFrame(rows).fillna("-")
