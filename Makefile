@@ -7,7 +7,7 @@ QUICK := tests/test_house.py tests/test_site.py tests/test_benchmarks.py tests/t
 	tests/models/test_crop.py tests/store/test_journal.py tests/store/test_outbox.py \
 	tests/sweeps/test_clips.py tests/sweeps/test_launchers.py
 
-.PHONY: run test quick lint fix ui docs lock
+.PHONY: run test quick lint fix ui lab docs lock
 
 run: $(VENV)/.ready  ## the main job; make run ARGS="model=lightning video=clip.mp4"
 	$(BIN)/python -m posexp $(ARGS)
@@ -34,6 +34,9 @@ ui: $(VENV)/.ready  ## the runs in the MLflow UI
 docs: $(VENV)/.ready  ## the docs as a site in site/, to be opened as files
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Open site/index.html"
+
+lab: $(VENV)/.ready  ## JupyterLab with the notebooks; your own go beside them
+	cd notebooks && $(abspath $(BIN))/python -m jupyterlab $(ARGS)
 
 lock:  ## after a change of the dependencies; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \

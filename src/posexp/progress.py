@@ -63,4 +63,9 @@ def _plain(text: str) -> str:
 
 def watched() -> bool:
     """Whether a progress bar has somebody to look at it."""
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    return in_notebook() or sys.stderr.isatty()
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel."""
+    return "ipykernel" in sys.modules

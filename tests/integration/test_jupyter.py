@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from clips import ffmpeg
 from conftest import free_port
@@ -23,7 +24,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import posexp
+from posexp.settings import TrackingSettings
+from posexp.store.archive import Archive
 from posexp.video.embedded import embedded_clip
+from posexp.video.source import VideoSource
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -291,7 +295,7 @@ def test_half_an_hour_of_three_runs_stays_responsive(lab: Lab, page: Page) -> No
     url = lab.notebook(
         "long", SETUP,
         f"runs = {{n: poses({frames}, s, 'nowhere.mp4', 50) for n, s in zip('abc', (0, 5, 9))}}\n"
-        "from posexp.notebook.widgets import player_of\n"
+        "from posexp.notebook.player import player_of\n"
         "comparison = posexp.compare(runs)\n"
         "player_of(comparison.sequences, None, comparison)",
     )  # fmt: skip
@@ -335,17 +339,78 @@ def test_runs_are_chosen_added_and_removed(lab: Lab, page: Page) -> None:
     legend = player.locator(".posexp-legend label")
     expect(legend).to_have_count(2)
     expect(player.locator(".posexp-worst button").first).to_be_visible()
-    options = page.locator(".widget-select-multiple select option")
-    expect(options).to_have_count(2)
-    options.first.click()
+    rows = page.locator(".posexp-runs tbody tr")
+    expect(rows).to_have_count(2)
+    rows.first.locator("td").nth(1).click()  # this one alone
     expect(page.locator(READY).locator(".posexp-legend label")).to_have_count(1)
-    options.nth(1).click(modifiers=["Control"])
+    chosen = page.locator(".posexp-chosen")
+    number = chosen.get_attribute("data-run")
+    for way in ("ascending", "descending"):  # sorted and filtered, it stays what is marked
+        page.get_by_role("button", name=re.compile("^date")).click()
+        expect(page.locator(f'.posexp-runs th[aria-sort="{way}"]')).to_have_count(1)
+        expect(chosen).to_have_attribute("data-run", number or "")
+    field = page.get_by_placeholder("words of the name")
+    field.fill("nothing tracked>0.5")
+    field.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="left out: tracked>0.5")).to_be_visible()
+    expect(chosen).to_have_attribute("data-run", number or "")
+    field.fill("")
+    field.press("Enter")
+    expect(rows).to_have_count(2)
+    page.locator(".posexp-runs tbody tr:not(.posexp-chosen) input").click()
     expect(page.locator(READY).locator(".posexp-legend label")).to_have_count(2)
     player = page.locator(READY).first
     player.locator(".posexp-worst button").nth(1).click()
     expect(player).not_to_have_attribute("data-frame", "0")
     player.locator("label", has_text="side by side").click()
     expect(player.locator(".posexp-stage canvas")).to_have_count(2)
+
+
+def test_a_person_is_followed_after_a_click_and_a_small_screen_shows_all(
+    lab: Lab, page: Page
+) -> None:
+    """Plots beside the picture, confidence from 0 to 1, bands where the person is lost."""
+    folder = lab.folder
+    ffmpeg("-i", embedded_clip(), "-frames:v", "25", folder / "person.mp4")
+    run = posexp.run([f"video={folder / 'person.mp4'}", f"tracking.folder={folder / 'mlruns'}",
+                      "overlay=none", "person=auto"])  # fmt: skip
+    track = run.file("person/track.csv")
+    table = pd.read_csv(track)
+    table.loc[5:9, "state"] = "lost"
+    table.to_csv(track, index=False)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    url = lab.notebook("person", f"import posexp\nposexp.RunView(posexp.load('{run.id}'))")
+    (player,) = run_all(page, url)
+    player.evaluate("e => e.scrollIntoView({block: 'start'})")
+    for part in (".posexp-stage canvas", ".posexp-plot", ".posexp-legend"):
+        expect(player.locator(part).last).to_be_in_viewport(ratio=1)
+    expect(player.locator(".posexp-band")).to_have_text("person lost")
+    confidence = player.locator(".posexp-plot").last
+    for name, value in (("data-low", "0"), ("data-high", "1"), ("data-kinds", "lost")):
+        expect(confidence).to_have_attribute(name, value)
+    player.get_by_role("slider", name="Frame").fill("10")
+    expect(player).to_have_attribute("data-frame", "10")
+    picture = player.locator(".posexp-stage canvas")
+    box = picture.bounding_box()
+    assert box is not None
+    left, top, right, bottom = table.loc[10, ["left", "top", "right", "bottom"]]
+    x, y = (left + right) / 2, (top + bottom) / 2
+    size = VideoSource(folder / "person.mp4").info
+    picture.click(
+        position={"x": x / size.width * box["width"], "y": y / size.height * box["height"]}
+    )
+    line = player.locator(".posexp-line").text_content() or ""
+    found = re.fullmatch(r'"person=(\d+),(\d+)" person.time=([\d.]+)', line)
+    assert found, line
+    near = size.width / box["width"] + 1  # px of the picture for one of the screen
+    assert abs(int(found[1]) - x) <= near and abs(int(found[2]) - y) <= near
+    assert float(found[3]) == pytest.approx(table.loc[10, "time"], abs=0.001)
+    player.get_by_role("button", name="A new run of this video").click()
+    page.get_by_role("button", name="Show the new run").click(timeout=120_000)
+    expect(page.locator(READY)).to_have_count(1, timeout=60_000)
+    new = Archive(TrackingSettings(folder=str(folder / "mlruns"))).open().run("last")
+    assert new.id != run.id and new.params["person.who"] == f"{found[1]},{found[2]}"
+    assert new.video_sha256 == run.video_sha256 and new.model == run.model
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

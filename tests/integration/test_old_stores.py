@@ -236,13 +236,13 @@ def test_the_notebook_lists_and_shows_an_old_store(old, monkeypatch):
     monkeypatch.chdir(folder)
     first, second, _, killed = (n["id"] for n in NOTED["store"])
     chooser = posexp.CompareRuns()
-    assert [number for _, number in chooser.chooser.options] == [second, first]
+    assert chooser.chooser.ids == [second, first]
     assert set(chooser.chooser.value) == {first, second}  # the newest of each variant
     assert len(chooser.player.runs) == 2 and len(chooser.player.frames) == 6 * 4
     assert "single_image" in chooser.table.value and chooser.note.value == ""
     chooser.status.value = "all"
-    assert [number for _, number in chooser.chooser.options] == [killed, second, first]
+    assert chooser.chooser.ids == [killed, second, first]
     chooser.search.value = "model.mode=single_image"
-    assert second in [number for _, number in chooser.chooser.options]
+    assert second in chooser.chooser.ids
     view = posexp.RunView(posexp.load(first))
     assert view.player.points and view.player.size == [128, 96]

@@ -16,7 +16,9 @@ from posexp.errors import VideoError
 from posexp.measure.comparison import compare
 from posexp.measure.quality import confidence_table
 from posexp.notebook import media
-from posexp.notebook.widgets import CompareRuns, RunView, _html, player_of
+from posexp.notebook.player import Findings, player_of
+from posexp.notebook.table import COLUMNS
+from posexp.notebook.widgets import CompareRuns, RunView, _html
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -56,7 +58,7 @@ def test_the_browser_gets_what_the_runs_have():
 
 
 def test_long_videos_send_fewer_joints(monkeypatch):
-    monkeypatch.setattr("posexp.notebook.widgets._MANY", 50)
+    monkeypatch.setattr("posexp.notebook.player._MANY", 50)
     image = np.full((6, 33, 2), 50, np.float32)
     poses = replace(
         standing(6), skeleton=BLAZEPOSE33, image=image, confidence=np.ones((6, 33)),
@@ -95,40 +97,61 @@ def test_the_newest_video_is_chosen_with_one_run_of_each_variant(chooser, place)
     assert [run["label"] for run in chooser.player.runs] == ["mlkit stream", "mlkit single_image"]
     assert "model.mode" in chooser.table.value
     assert "no Jupyter server" in chooser.player.message  # none runs in this test
+    assert "480 lines, 12 MB at most" in chooser.player.message
     assert "&lt;i&gt;" not in chooser.note.value and "<i>clip" not in chooser.table.value
 
 
 def test_search_video_and_status_narrow_the_list(chooser, place):
     _, runs = place
-    everything = len(chooser.chooser.options)
-    chooser.chooser.value = ()
+    everything = len(chooser.chooser.rows)
+    chooser.chooser.value = []
     chooser.search.value = "model.mode=single_image"
-    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
+    assert chooser.chooser.ids == [runs[2].id]
     chooser.search.value = "MLKIT model.mode=single_image"
-    assert [key for _, key in chooser.chooser.options] == [runs[2].id]
-    chooser.search.value = "it's %' OR nothing"
-    assert not chooser.chooser.options and "No run is like that" in chooser.note.value
+    assert chooser.chooser.ids == [runs[2].id]
+    chooser.search.value = "nothing"
+    assert not chooser.chooser.rows and "No run is like that" in chooser.note.value
+    chooser.search.value = "it's tracked>0.5 MLKIT model.mode=single_image"
+    assert chooser.chooser.ids == [runs[2].id]
+    assert "left out: it&#x27;s, tracked&gt;0.5." in chooser.note.value
+    chooser.search.value = "nmodel=3"
+    assert not chooser.chooser.rows and "has nmodel." in chooser.note.value
+    chooser.search.value = "variant=mlkit model.mode=single_image"
+    assert chooser.chooser.ids == [runs[2].id]
     chooser.search.value = ""
-    assert len(chooser.chooser.options) == everything
+    assert len(chooser.chooser.rows) == everything
     chooser.video.value = runs[0].tags["video.sha256"]
-    assert [key for _, key in chooser.chooser.options] == [runs[0].id]
+    assert chooser.chooser.ids == [runs[0].id]
+
+
+def test_the_table_says_what_a_run_is_and_keeps_what_is_chosen(chooser, place):
+    _, runs = place
+    rows = {
+        row["id"]: dict(zip(COLUMNS, row["cells"], strict=True)) for row in chooser.chooser.rows
+    }
+    assert rows[runs[2].id]["variant"] == "mlkit single_image"
+    assert rows[runs[3].id]["video"] == "<i>clip.mp4" and rows[runs[3].id]["duration"] == "0.8 s"
+    assert rows[runs[3].id]["result"].endswith("% tracked")
+    chosen = chooser.chooser.value
+    chooser.search.value = "other"  # leaves what is chosen in the list, and marked
+    assert chooser.chooser.value == chosen and set(chooser.chooser.ids) == {runs[0].id, *chosen}
 
 
 def test_the_list_has_pages(chooser, monkeypatch):
-    everything = {key for _, key in chooser.chooser.options}
+    everything = set(chooser.chooser.ids)
     monkeypatch.setattr("posexp.notebook.widgets._RUNS", 2)
-    chooser.chooser.value = ()
+    chooser.chooser.value = []
     chooser.refresh.click()
-    pages = [[key for _, key in chooser.chooser.options]]
+    pages = [chooser.chooser.ids]
     assert chooser.newer.disabled and not chooser.older.disabled
     while not chooser.older.disabled:
         chooser.older.click()
-        pages.append([key for _, key in chooser.chooser.options])
+        pages.append(chooser.chooser.ids)
     assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
     seen = [key for page in pages for key in page]
     assert set(seen) == everything and len(seen) == len(everything)
     chooser.newer.click()
-    assert [key for _, key in chooser.chooser.options] == pages[-2]
+    assert chooser.chooser.ids == pages[-2]
 
 
 def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
@@ -136,10 +159,10 @@ def test_runs_can_be_given_by_id_and_removed(place, monkeypatch):
     monkeypatch.chdir(folder)
     chooser = CompareRuns([runs[3], runs[2].id[:12]])
     assert len(chooser.player.runs) == 2 and chooser.player.worst
-    chooser.chooser.value = (runs[3].id,)
+    chooser.chooser.value = [runs[3].id]
     assert [run["label"] for run in chooser.player.runs] == ["mlkit"] and not chooser.player.worst
-    chooser.chooser.value = ()
-    assert chooser.player.runs == [] and "Choose one run" in chooser.player.message
+    chooser.chooser.value = []
+    assert chooser.player.runs == [] and "Choose a run" in chooser.player.message
 
 
 def test_problems_are_messages(chooser, place):
@@ -163,7 +186,8 @@ def test_problems_are_messages(chooser, place):
 
 def test_no_runs_and_no_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "No runs yet" in CompareRuns().note.value
+    said = CompareRuns().note.value
+    assert f"No runs yet in {tmp_path / 'mlruns'}" in said
     gone = CompareRuns(uri="http://127.0.0.1:9")
     assert "does not work" in gone.note.value and "Is it running?" in gone.note.value
 
@@ -306,3 +330,60 @@ def test_no_address_without_a_server_or_beyond_its_folder(server, tmp_path, monk
     monkeypatch.setenv("JPY_PARENT_PID", "124")
     with pytest.raises(VideoError, match="no Jupyter server"):
         media.url_of(outside)
+
+
+def test_without_a_server_a_small_copy_is_sent_with_its_limit_said(tmp_path, monkeypatch):
+    clip = embedded_clip()
+    copy, ended = media.small_copy(clip)
+    (tmp_path / "copy.mp4").write_bytes(copy)
+    made, original = VideoSource(tmp_path / "copy.mp4"), VideoSource(clip)
+    assert ended is None and made.info.codec == "h264" and made.info.height <= 480
+    assert [f.time for f in made.frames()] == pytest.approx(
+        [f.time for f in original.frames()], abs=1e-4
+    )
+    monkeypatch.setattr(media, "SENT", 300_000)
+    copy, ended = media.small_copy(clip)
+    (tmp_path / "part.mp4").write_bytes(copy)
+    assert len(copy) < 300_000 and ended is not None
+    frames = len([*VideoSource(tmp_path / "part.mp4").frames()])
+    assert frames == round(ended * original.info.fps)
+    monkeypatch.setenv("JPY_PARENT_PID", "none")
+    poses = replace(standing(6), source=str(clip))
+    player = RunView(poses).player
+    assert player.video_bytes == copy and player.video_url == ""
+    assert f"of its first {ended:.1f} s" in player.message
+
+
+def test_bands_and_marks_come_from_the_files_of_a_run(place, tmp_path):
+    run = replace(
+        place[1][3], artifacts=str(tmp_path),
+        tags={**place[1][3].tags, "person.people": "2", "person.followed": "1", "movement": "one"},
+    )  # fmt: skip
+    for name, text in (
+        ("person/people.csv", "person,followed,time,left,top,right,bottom,score,seen\n"
+                              "1,True,0.0,1,2,3,4,0.9,1.0\n2,False,0.4,5,6,7,8,0.8,0.5\n"),
+        ("person/track.csv", "frame,time,state,left,top,right,bottom\n"
+                             "0,0.0,seen,1,2,3,4\n1,0.1,lost,,,,\n2,0.2,lost,,,,\n"
+                             "3,0.3,found again,1,2,3,4\n4,0.4,lost,,,,\n5,0.5,doubtful,1,2,3,4\n"),
+        ("movement/repetitions.csv", "repetition,lean_start,standing,sit_start\n"
+                                     "1,0.1,0.3,\n2,0.35,0.5,0.6\n"),
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    findings = Findings.of(run)
+    assert findings.bands == [
+        {"start": 0.1, "end": 0.2, "kind": "lost"}, {"start": 0.4, "end": 0.4, "kind": "lost"},
+        {"start": 0.5, "end": 0.5, "kind": "doubtful"},
+    ]  # fmt: skip
+    assert findings.people[1] == {
+        "number": 2, "followed": False, "time": 0.4, "box": [5.0, 6.0, 7.0, 8.0],
+    }  # fmt: skip
+    assert [(m["time"], m["label"]) for m in findings.marks] == [
+        (0.1, "1 lean start"), (0.3, "1 standing"),
+        (0.35, "2 lean start"), (0.5, "2 standing"), (0.6, "2 sit start"),
+    ]  # fmt: skip
+    player = player_of({"one": standing(6)}, None, findings=findings)
+    boxes = np.frombuffer(player.track, np.float32).reshape(-1, 4)
+    assert np.isnan(boxes[1]).all() and boxes[3].tolist() == [1, 2, 3, 4]
+    assert player.bands == findings.bands and player.marks == findings.marks
+    assert Findings.of(place[1][3]).bands == []

@@ -1,4 +1,7 @@
-"""How a notebook's browser gets at a video: an address on the Jupyter server, never the kernel."""
+"""How a notebook's browser gets at a video: an address on the Jupyter server, or a small copy.
+
+VS Code, Colab and marimo have no server that gives files: there the copy goes with the widget.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import hashlib
 import json
 import os
 import shutil
+import sys
+import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,11 +33,21 @@ A link keeps the content of its video on the disk, also when the video itself wa
 has a note of its video beside it, and goes when that has gone.
 """
 
+SENT, SENT_LINES = 12 * 2**20, 480
+"""Bytes and lines of a copy that goes with the widget, at most."""
+
+_SPARE = 2**18  # for a last frame, and for the index at the end of the file
 _LINES = 720
 _NOTE = ".source"
 # For steps back as well as on; nothing else runs beside it.
 _STEPPED = {"preset": "veryfast", "crf": "23", "g": str(KEY_FRAME_EVERY), "bf": "0"}
+# Without a delay, so that what was written is known.
+_SENT_AS = {**_STEPPED, "crf": "28", "tune": "zerolatency"}
 _PLAYABLE = {"h264": (".mp4", ".m4v", ".mov"), "vp9": (".webm",), "vp8": (".webm",)}
+
+
+class NoAddress(VideoError):
+    """No Jupyter server can give the video to the browser."""
 
 
 def url_of(video: Path) -> str:
@@ -41,8 +57,10 @@ def url_of(video: Path) -> str:
 
     Raises
     ------
-    VideoError
+    NoAddress
         When there is no Jupyter server to ask, or its folder does not hold the notebook.
+    VideoError
+        When the video cannot be read.
     """
     server = _server()
     root = Path(server["root_dir"]).resolve()
@@ -59,6 +77,32 @@ def url_of(video: Path) -> str:
     elif not video.is_relative_to(root) or _is_hidden(video, root):
         path = _linked(video, root)
     return f"{server['base_url']}files/{quote(path.relative_to(root).as_posix())}"
+
+
+def small_copy(video: Path) -> tuple[bytes, float | None]:
+    """An H.264 copy of at most 480 lines and `SENT` bytes, for browsers that no server helps.
+
+    Returns
+    -------
+    bytes, float or None
+        The mp4, and the time, s, at which it was ended to stay within `SENT`; None for all of it.
+    """
+    return _encoded(video, _key(video), SENT)
+
+
+@lru_cache(maxsize=1)  # each choice among runs of one video makes a new player
+def _encoded(video: Path, _: str, most: int) -> tuple[bytes, float | None]:
+    source = VideoSource(video, 0.0, None)
+    lines = even(min(SENT_LINES, source.info.height))
+    with tempfile.TemporaryDirectory() as folder:
+        path, ended = Path(folder) / "copy.mp4", None
+        with VideoWriter(path, source.info.fps, _SENT_AS) as writer:
+            for frame in source.frames():
+                if writer.size > most - _SPARE:
+                    ended = frame.time
+                    break
+                writer.write(frame.nv12(lines), frame.time)
+        return path.read_bytes(), ended
 
 
 @dataclass(frozen=True)
@@ -110,13 +154,14 @@ def _is_hidden(path: Path, root: Path) -> bool:
 def _server() -> dict[str, Any]:
     """What the Jupyter server that started this kernel has written down of itself."""
     folder = Path(jupyter_runtime_dir())
-    for kind in ("jpserver", "nbserver"):
+    # Colab's own server gives no files to the frame in which it shows a widget.
+    for kind in ("jpserver", "nbserver") if "google.colab" not in sys.modules else ():
         file = folder / f"{kind}-{os.environ.get('JPY_PARENT_PID', '')}.json"
         if file.is_file():
             return dict(json.loads(file.read_text(encoding="utf-8")))
-    raise VideoError(
-        "player", "no Jupyter server was found, so the video has no address: only the skeletons "
-        "are shown", "Open the notebook in JupyterLab or Notebook 7",
+    raise NoAddress(
+        "player", "no Jupyter server was found, so the video has no address",
+        "Open the notebook in JupyterLab or Notebook 7",
     )  # fmt: skip
 
 
@@ -124,12 +169,12 @@ def _folder(root: Path) -> Path:
     """A folder for videos that the server hands out: where the notebook is."""
     folder = FOLDER.resolve()
     if not folder.is_relative_to(root):
-        raise VideoError(
+        raise NoAddress(
             "player", f"expected the notebook under the Jupyter server's folder {root}, got "
             f"{Path.cwd()}", "Start Jupyter in a folder that holds the notebook",
         )  # fmt: skip
     if _is_hidden(folder, root):
-        raise VideoError(
+        raise NoAddress(
             "player", f"Jupyter does not serve what lies below a hidden folder: {folder}",
             "Move the notebook to a folder whose path has no name that begins with a dot",
         )  # fmt: skip

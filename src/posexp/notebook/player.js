@@ -4,6 +4,13 @@
 const NOTHING = 65535; // a coordinate that the run does not have
 const LOW = -0.5, SPAN = 2; // shares of the picture that 0..65534 stand for
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2];
+const BANDS = { // stretches in which a plot is not to be trusted
+  lost: ["person lost", "rgba(120,120,120,.38)"],
+  doubtful: ["person in doubt", "rgba(230,159,0,.32)"],
+  different: ["runs follow different people", "rgba(204,121,167,.36)"],
+};
+const MARKS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#777777"]; // events by kind, in their order
+const AROUND = 0.25; // s before and after the searched frame in which people are drawn
 const GROUPS = ["all joints", "body", "arms", "torso", "legs"];
 
 function array(Type, view) {
@@ -66,17 +73,21 @@ function build(model, root) {
   const disagreement = array(Float32Array, model.get("disagreement"));
   const [width, height] = model.get("size");
   const angleNames = model.get("angle_names");
+  const bands = model.get("bands"), people = model.get("people"), marks = model.get("marks"), track = array(Float32Array, model.get("track"));
   const state = {
-    row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
+    picked: null, row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
     joint: model.get("joint"), angle: angleNames[0], from: 0, to: times.length - 1, focus: null,
   };
 
   // ---------------------------------------------------------------- the pictures
-  const url = model.get("video_url");
+  const copy = model.get("video_bytes");
+  const own = copy && copy.byteLength ? URL.createObjectURL(new Blob([copy], { type: "video/mp4" })) : "";
+  const url = own || model.get("video_url");
   const video = url ? element("video", { src: url, muted: true, playsInline: true, preload: "auto" }) : null;
   const stage = element("div", { className: "posexp-stage" });
+  const picture = element("div", { className: "posexp-picture" }, stage), graphs = element("div", { className: "posexp-plots" });
   const canvases = [];
-  root.append(stage);
+  root.append(element("div", { className: "posexp-main" }, picture, graphs));
 
   function layout() {
     stage.replaceChildren(); canvases.length = 0;
@@ -86,22 +97,35 @@ function build(model, root) {
       const canvas = element("canvas", { width: 16, height: 9 });
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `Video with the skeleton of ${set.map((run) => run.label).join(", ") || "no run"}`);
+      if (model.get("pickable")) { canvas.classList.add("posexp-pickable"); canvas.onclick = (event) => pick(event, canvas); }
       stage.append(canvas); canvases.push([canvas, set]);
     }
     resize();
   }
 
+  // Plots beside the picture where there is room, so that both are seen at once also on a small
+  // screen; below it, two in a row, when several wide pictures take all of the width.
   function resize() {
     const ratio = window.devicePixelRatio || 1;
-    const room = Math.max(200, root.clientWidth - 16) / canvases.length - 8;
-    const tall = Math.min(520, (room * height) / width);
+    const wide = Math.max(200, root.clientWidth - 16), count = Math.max(1, canvases.length), gaps = 8 * (count - 1);
+    const beside = wide >= 600 && (count === 1 || (count * width) / height < 1.8);
+    const most = Math.min(560, Math.max(240, window.innerHeight - (beside ? 400 : 480)));
+    const room = (beside ? 0.56 * wide : wide) - gaps;
+    const tall = Math.min(most, ((room / count) * height) / width);
+    const taken = beside ? Math.max(300, (tall * width * count) / height + gaps) : wide;
+    root.classList.toggle("posexp-beside", beside);
+    picture.style.width = `${taken}px`;
     for (const [canvas] of canvases) {
       canvas.style.height = `${tall}px`;
       canvas.style.width = `${(tall * width) / height}px`;
       canvas.height = Math.round(tall * ratio);
       canvas.width = Math.round(((tall * width) / height) * ratio);
     }
-    for (const plot of plots) plot.prepare();
+    const columns = beside || wide < 600 ? 1 : 2;
+    graphs.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    const breadth = beside ? wide - taken - 12 : (wide - 12 * (columns - 1)) / columns;
+    const depth = beside ? Math.min(150, Math.max(60, (tall + 44) / plots.length - 32)) : 92;
+    for (const plot of plots) plot.prepare(breadth, depth);
     draw();
   }
 
@@ -142,35 +166,38 @@ function build(model, root) {
     for (const [canvas, set] of canvases) {
       const g = canvas.getContext("2d"), scale = canvas.width / wide;
       g.fillStyle = "#111"; g.fillRect(0, 0, canvas.width, canvas.height);
-      if (video && video.readyState >= 2) {
+      if (seen()) {
         const sx = video.videoWidth / width, sy = video.videoHeight / height;
         g.drawImage(video, x * sx, y * sy, wide * sx, tall * sy, 0, 0, canvas.width, canvas.height);
       }
       const line = Math.max(1.5, canvas.height / 240);
+      drawPeople(g, (px, py) => [(px - x) * scale, (py - y) * scale], line);
       for (const run of set) {
         const chosen = new Set(run.groups[state.group] || run.groups["all joints"]);
         const at = (joint) => {
           const p = chosen.has(joint) && place(run, state.row, joint);
           return p && [(p[0] - x) * scale, (p[1] - y) * scale, p[2] >= state.threshold];
         };
+        const shade = (joint) => run.shades[run.sides[joint]] || run.color;
         const stroke = (color, thick) => {
-          g.lineWidth = thick; g.lineCap = "round"; g.strokeStyle = color;
+          g.lineWidth = thick; g.lineCap = "round";
           for (const [a, b] of run.edges) {
+            g.strokeStyle = color || (run.sides[a] === run.sides[b] ? shade(a) : run.color);
             const p = at(a), q = at(b);
             if (!p || !q) continue;
             g.globalAlpha = p[2] && q[2] ? 1 : 0.25;
             g.beginPath(); g.moveTo(p[0], p[1]); g.lineTo(q[0], q[1]); g.stroke();
           }
         };
-        stroke("rgba(0,0,0,.7)", 2.6 * line); stroke(run.color, 1.4 * line);
+        stroke("rgba(0,0,0,.7)", 2.6 * line); stroke(null, 1.4 * line);
         for (let joint = 0; joint < run.joints.length; joint++) {
           const p = at(joint);
           if (!p) continue;
           const marked = run.joints[joint] === state.joint;
           g.globalAlpha = p[2] ? 1 : 0.25;
           g.beginPath(); g.arc(p[0], p[1], (marked ? 3.2 : 1.7) * line, 0, 7);
-          g.fillStyle = marked ? "#fff" : run.color; g.fill();
-          g.lineWidth = 0.8 * line; g.strokeStyle = marked ? run.color : "#000"; g.stroke();
+          g.fillStyle = marked ? "#fff" : shade(joint); g.fill();
+          g.lineWidth = 0.8 * line; g.strokeStyle = marked ? shade(joint) : "#000"; g.stroke();
         }
         g.globalAlpha = 1;
       }
@@ -182,11 +209,69 @@ function build(model, root) {
       }
     }
     for (const plot of plots) plot.cursor();
+    const near = marks.find((mark) => Math.abs(mark.time - times[state.row]) < AROUND / 2);
     slider.value = state.row;
     const worst = disagreement.length ? `   apart ${(100 * disagreement[state.row]).toFixed(0)} % of the torso` : "";
-    output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}`;
+    output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}${near ? `   ${near.label}` : ""}`;
     root.dataset.frame = frames[state.row];
   }
+
+  // ---------------------------------------------------------------- people
+  function drawPeople(g, at, line) {
+    const box = ([left, top, right, bottom], color, dash) => {
+      const [x, y] = at(left, top), [x1, y1] = at(right, bottom);
+      g.setLineDash(dash);
+      for (const [style, thick] of [["rgba(0,0,0,.5)", 2.2], [color, 1]]) { g.strokeStyle = style; g.lineWidth = thick * line; g.strokeRect(x, y, x1 - x, y1 - y); }
+      g.setLineDash([]);
+      return [x, y];
+    };
+    g.globalAlpha = 0.55;
+    const followed = track.subarray(4 * state.row, 4 * state.row + 4);
+    if (Number.isFinite(followed[0])) box(followed, "#56b4e9", [4 * line, 4 * line]);
+    g.font = `${Math.round(11 * line)}px sans-serif`;
+    for (const person of people) {
+      if (Math.abs(person.time - times[state.row]) > AROUND) continue;
+      const [x, y] = box(person.box, person.followed ? "#e69f00" : "#fff", []);
+      g.lineWidth = 2.5 * line; g.strokeStyle = "#000"; g.fillStyle = person.followed ? "#e69f00" : "#fff";
+      const place = [x + 2 * line, Math.max(y - 3 * line, 11 * line)];
+      g.strokeText(person.number, ...place); g.fillText(person.number, ...place);
+    }
+    g.globalAlpha = 1;
+    if (state.picked && state.picked.row === state.row) {
+      const [x, y] = at(state.picked.x, state.picked.y);
+      for (const [style, thick] of [["#000", 3.4], ["#fff", 1.6]]) {
+        g.strokeStyle = style; g.lineWidth = thick * line; g.beginPath(); g.arc(x, y, 5 * line, 0, 7);
+        g.moveTo(x - 9 * line, y); g.lineTo(x + 9 * line, y); g.moveTo(x, y - 9 * line); g.lineTo(x, y + 9 * line); g.stroke();
+      }
+    }
+  }
+
+  // Who is meant by a click, as it is typed: px of the upright picture, s from the first frame.
+  function pick(event, canvas) {
+    if (state.playing) pause();
+    const [left, top, wide, tall] = view();
+    const x = Math.round(left + (event.offsetX / canvas.clientWidth) * wide), y = Math.round(top + (event.offsetY / canvas.clientHeight) * tall);
+    const time = Math.floor(1000 * times[state.row] + 1e-6) / 1000;
+    state.picked = { x, y, time, row: state.row };
+    line.textContent = `"person=${x},${y}" person.time=${time}`; // quotes: PowerShell splits at commas
+    picks.hidden = false;
+    draw();
+  }
+
+  const line = element("code", { className: "posexp-line" });
+  const copied = button("Copy", "Copy the line", () => {
+    const range = document.createRange(); // stays marked where nothing may be copied by itself
+    range.selectNodeContents(line);
+    getSelection().removeAllRanges(); getSelection().addRange(range);
+    navigator.clipboard?.writeText(line.textContent).then(() => { copied.textContent = "Copied"; setTimeout(() => { copied.textContent = "Copy"; }, 1500); }, () => {});
+  });
+  const picks = element("div", { className: "posexp-bar posexp-picks", hidden: true },
+    element("span", { textContent: "Follow who is there:" }), line, copied,
+    button("Run it", "A new run of this video and model that follows this person", () => {
+      const { x, y, time } = state.picked;
+      model.send({ follow: [x, y, time] });
+    }));
+  picks.setAttribute("role", "status");
 
   // ---------------------------------------------------------------- time
   let wanted = null, stopped = false;  // wanted: the row that a seek is on its way to
@@ -271,6 +356,11 @@ function build(model, root) {
     toggle.title = toggle.ariaLabel = state.playing ? "Pause" : "Play";
   }
 
+  // Whether the video has the row: of a long one only the beginning may have been sent.
+  function seen() {
+    return video && !video.error && video.readyState >= 2 && times[state.row] <= (video.duration || Infinity);
+  }
+
   const flip = () => (state.playing ? pause() : play());
   const step = (count) => { if (state.playing) pause(); show((wanted ?? state.row) + count); };
 
@@ -278,6 +368,11 @@ function build(model, root) {
   const toggle = button("▶", "Play", flip);
   const slider = element("input", { type: "range", min: 0, max: times.length - 1, value: 0, className: "posexp-slider", ariaLabel: "Frame" });
   slider.oninput = () => { if (state.playing) pause(); show(+slider.value); };
+  if (marks.length) { // small lines under the slider
+    const id = `posexp-marks-${Math.random().toString(36).slice(2)}`;
+    slider.setAttribute("list", id);
+    root.append(element("datalist", { id }, ...marks.map((mark) => element("option", { value: rowAt(times, mark.time + 1e-6) }))));
+  }
   const output = element("output", { className: "posexp-output" });
   output.setAttribute("aria-live", "off");
   const speed = select("Speed", SPEEDS.map((s) => [s, `${s} x`]), (value) => {
@@ -310,8 +405,8 @@ function build(model, root) {
     button("‹", "One frame back (left arrow)", () => step(-1)), toggle,
     button("›", "One frame on (right arrow)", () => step(1)), slider, output);
   const tools = element("div", { className: "posexp-bar" }, speed,
-    button("[", "Begin of the range is here", mark("from")), button("]", "End of the range is here", mark("to")),
-    button("✕", "Whole video again", () => { state.from = 0; state.to = times.length - 1; ranged(); }), range,
+    button("from here", "Begin of the range is here", mark("from")), button("to here", "End of the range is here", mark("to")),
+    button("whole video", "Whole video again", () => { state.from = 0; state.to = times.length - 1; ranged(); }), range,
     element("label", { title: "Play the range again and again" }, loop, "loop"),
     check("zoom to person", "Follow the person", (on) => { state.zoom = on; draw(); }),
     ...(runs.length > 1 ? [check("side by side", "A picture for each run", (on) => { state.side = on; layout(); })] : []),
@@ -323,37 +418,60 @@ function build(model, root) {
     box.onchange = () => { run.shown = box.checked; layout(); };
     legend.append(element("label", {}, box, element("span", { className: "posexp-chip", style: `background:${run.color}` }), run.label));
   }
-  root.append(bar, tools, legend);
+  if (runs.length === 1) for (const side of ["left", "right"])
+    if (runs[0].shades[side]) legend.append(element("span", { className: "posexp-key" }, element("span", { className: "posexp-chip", style: `background:${runs[0].shades[side]}` }), side));
+  for (const kind of new Set(bands.map((band) => band.kind)))
+    legend.append(element("span", { className: "posexp-key posexp-band" }, element("span", { className: "posexp-chip", style: `background:${BANDS[kind][1]}` }), BANDS[kind][0]));
+  if (model.get("pickable")) legend.append(element("span", { className: "posexp-hint", textContent: "A click on the picture says how to follow who is there." }));
+  const kinds = [...new Set(marks.map((mark) => mark.kind))];
+  const markColor = (mark) => MARKS[kinds.indexOf(mark.kind) % MARKS.length];
+  for (const kind of kinds)
+    legend.append(element("span", { className: "posexp-key posexp-mark" }, element("span", { className: "posexp-chip", style: `width:3px;background:${MARKS[kinds.indexOf(kind) % MARKS.length]}` }), kind.replaceAll("_", " ")));
+  picture.append(bar);
+  root.append(picks, tools, legend);
 
   // ---------------------------------------------------------------- plots
   const plots = [];
 
   // A line of values over time: what is drawn once, a cursor on top, a click that seeks.
-  function plot(title, unit, lines, chooser) {
+  function plot(title, unit, lines, chooser, limits) {
     const canvas = element("canvas", { className: "posexp-plot" });
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${title} over time; a click goes there`);
     const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []));
-    root.append(head, canvas);
+    graphs.append(element("div", {}, head, canvas));
     const base = document.createElement("canvas");
     const left = 44, right = 8, top = 6, bottom = 16;
     const at = (row) => left + ((times[row] - times[0]) / (times[times.length - 1] - times[0] || 1)) * (canvas.width / ratio() - left - right);
     const ratio = () => window.devicePixelRatio || 1;
+    let wide = 200, tall = 92;
     const own = {
-      prepare() {
-        const k = ratio(), wide = Math.max(200, root.clientWidth - 16), tall = 92;
+      prepare(breadth = wide, depth = tall) {
+        wide = Math.max(160, breadth); tall = depth;
+        const k = ratio();
         canvas.style.width = `${wide}px`; canvas.style.height = `${tall}px`;
         canvas.width = base.width = Math.round(wide * k); canvas.height = base.height = Math.round(tall * k);
         const g = base.getContext("2d"), style = getComputedStyle(root);
         g.setTransform(k, 0, 0, k, 0, 0); g.clearRect(0, 0, wide, tall);
         const shown = lines().filter((line) => line.run === undefined || line.run.shown);
-        let low = Infinity, high = -Infinity;
-        for (const line of shown) for (let row = 0; row < times.length; row++) {
+        let [low, high] = limits || [Infinity, -Infinity];
+        canvas.dataset.kinds = bands.map((band) => band.kind).join(" ");
+        if (!limits) for (const line of shown) for (let row = 0; row < times.length; row++) {
           const value = line.value(row);
           if (Number.isFinite(value)) { low = Math.min(low, value); high = Math.max(high, value); }
         }
         if (low > high) [low, high] = [0, 1];
         if (high - low < 1e-6) { low -= 0.5; high += 0.5; }
+        canvas.dataset.low = low; canvas.dataset.high = high;
+        for (const band of bands) {
+          const begin = at(rowAt(times, band.start + 1e-6)), end = at(Math.min(times.length - 1, rowAt(times, band.end + 1e-6) + 1));
+          g.fillStyle = BANDS[band.kind][1]; g.fillRect(begin, top, Math.max(2, end - begin), tall - top - bottom);
+        }
+        for (const mark of marks) {
+          const x = at(rowAt(times, mark.time + 1e-6));
+          g.strokeStyle = markColor(mark); g.lineWidth = 1; g.setLineDash([2, 2]);
+          g.beginPath(); g.moveTo(x, top); g.lineTo(x, tall - bottom); g.stroke(); g.setLineDash([]);
+        }
         const y = (value) => top + ((high - value) / (high - low)) * (tall - top - bottom);
         g.font = "10px sans-serif"; g.fillStyle = style.color; g.strokeStyle = style.color; g.globalAlpha = 0.75;
         g.textAlign = "right"; g.textBaseline = "middle";
@@ -386,9 +504,9 @@ function build(model, root) {
         g.setTransform(1, 0, 0, 1, 0, 0); g.clearRect(0, 0, canvas.width, canvas.height); g.drawImage(base, 0, 0);
         g.setTransform(k, 0, 0, k, 0, 0);
         if (state.from > 0 || state.to < times.length - 1) {
-          g.fillStyle = "rgba(86,180,233,.18)"; g.fillRect(at(state.from), top, at(state.to) - at(state.from), 92 - top - bottom);
+          g.fillStyle = "rgba(86,180,233,.18)"; g.fillRect(at(state.from), top, at(state.to) - at(state.from), tall - top - bottom);
         }
-        g.strokeStyle = "#e6352b"; g.lineWidth = 1.4; g.beginPath(); g.moveTo(at(state.row), top - 4); g.lineTo(at(state.row), 92 - bottom); g.stroke();
+        g.strokeStyle = "#e6352b"; g.lineWidth = 1.4; g.beginPath(); g.moveTo(at(state.row), top - 4); g.lineTo(at(state.row), tall - bottom); g.stroke();
         canvas.dataset.cursor = at(state.row).toFixed(1);
       },
     };
@@ -405,22 +523,27 @@ function build(model, root) {
     plots.push(own);
   }
 
-  const jointOf = (run) => run.joints.indexOf(state.joint);
-  const perRun = (value, dash) => runs.map((run) => ({ run, color: run.color, dash, value: (row) => value(run, row) }));
-  const part = (axis) => (run, row) => {
-    const joint = jointOf(run), p = joint < 0 ? null : place(run, row, joint);
+  // Of several runs the joint, of one run the joint on both sides of the body, in its two shades.
+  const other = (name) => name.replace(/left|right/, (side) => (side === "left" ? "right" : "left"));
+  const sideOf = (name) => /left|right/.exec(name)?.[0];
+  const perRun = (name, value, dash) => runs.flatMap((run) => {
+    const names = runs.length === 1 && other(name) !== name ? [other(name), name] : [name];
+    return names.map((one) => ({ run, color: (names.length > 1 && run.shades[sideOf(one)]) || run.color, dash, value: (row) => value(run, row, one) }));
+  });
+  const part = (axis) => (run, row, name) => {
+    const joint = run.joints.indexOf(name), p = joint < 0 ? null : place(run, row, joint);
     return p ? p[axis] : NaN;
   };
   const replot = () => { for (const own of plots) own.prepare(); draw(); };
   const jointChooser = select("Joint that is plotted", model.get("joints").map((j) => [j, j.replaceAll("_", " ")]), (value) => { state.joint = value; replot(); });
   jointChooser.value = state.joint;
   if (disagreement.length) plot("distance between runs", "% of the torso", () => [{ color: "#888", value: (row) => 100 * disagreement[row] }]);
-  plot("x solid, y dashed", "px", () => [...perRun(part(0)), ...perRun(part(1), [4, 3])], jointChooser);
+  plot("x solid, y dashed", "px", () => [...perRun(state.joint, part(0)), ...perRun(state.joint, part(1), [4, 3])], jointChooser);
   if (angleNames.length) {
     const chooser = select("Angle that is plotted", angleNames.map((a) => [a, a.replaceAll("_", " ")]), (value) => { state.angle = value; replot(); });
-    plot("angle", "degrees", () => perRun((run, row) => run.angles[row * angleNames.length + angleNames.indexOf(state.angle)]), chooser);
+    plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)]), chooser);
   }
-  plot("confidence of the joint: means something else in each model", "0 to 1", () => perRun(part(2)));
+  plot(runs.length > 1 ? "confidence: means something else in each model" : "confidence", "0 to 1", () => perRun(state.joint, part(2)), null, [0, 1]);
 
   // ---------------------------------------------------------------- where to look
   const worst = model.get("worst");
@@ -463,6 +586,7 @@ function build(model, root) {
   return () => {
     stopped = true; state.playing = false; clearTimeout(told); watch.disconnect(); model.off("change:frame", follow);
     if (video) { video.pause(); video.removeAttribute("src"); video.load(); }
+    if (own) URL.revokeObjectURL(own);
   };
 }
 

@@ -6,145 +6,34 @@ import contextlib
 import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import anywidget
 import ipywidgets
-import numpy as np
 import pandas as pd
-import traitlets
-from numpy.typing import NDArray
+from IPython.display import display
 
+from posexp.config import logged_overrides
 from posexp.errors import PosexpError
-from posexp.measure import kinematics, quality
-from posexp.measure.comparison import Comparison, compare, labels_of, threshold_of
-from posexp.notebook import media
+from posexp.measure import quality
+from posexp.measure.comparison import compare, labels_of, threshold_of
+from posexp.models import native
+from posexp.notebook.player import Findings, Player, player_of
+from posexp.notebook.table import RunTable, row_of, understood
 from posexp.pose.sequence import PoseSequence
-from posexp.pose.skeleton import BODY, COCO17, REGIONS
+from posexp.runs.run import run as extract
 from posexp.settings import TrackingSettings
 from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.run import Run, newest_of_each
 
-_HERE = Path(__file__).parent
-# Okabe and Ito's colours, the light ones first: they lie on video.
-_COLORS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#9999ff")
-_NOTHING = 65535
-_MANY = 2_000_000  # joints times frames; beyond it, only the joints that all variants see are sent
 _RUNS = 100  # on a page of the chooser
-
-
-class Player(anywidget.AnyWidget):
-    """One video, the skeletons of runs on it, and plots whose cursor follows.
-
-    `player_of` makes it with all that it shows; everything per frame happens in the browser, and
-    only ``frame`` goes back and forth.
-    """
-
-    _esm = _HERE / "player.js"
-    _css = _HERE / "player.css"
-
-    video_url = traitlets.Unicode().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
-    size = traitlets.List([640, 480]).tag(sync=True)
-    runs = traitlets.List().tag(sync=True)
-    points = traitlets.List().tag(sync=True)
-    angles = traitlets.List().tag(sync=True)
-    angle_names = traitlets.List().tag(sync=True)
-    joints = traitlets.List().tag(sync=True)
-    joint = traitlets.Unicode().tag(sync=True)
-    times = traitlets.Bytes().tag(sync=True)
-    frames = traitlets.Bytes().tag(sync=True)
-    disagreement = traitlets.Bytes().tag(sync=True)
-    worst = traitlets.List().tag(sync=True)
-    frame = traitlets.Int(0).tag(sync=True)
-
-
-def player_of(
-    sequences: dict[str, PoseSequence],
-    video: Path | None,
-    comparison: Comparison | None = None,
-    message: str = "",
-) -> Player:
-    """A player for aligned sequences of one video.
-
-    Everything is handed over when the widget is made: what comes later counts against the Jupyter
-    server's limit of data per second, which a long video exceeds.
-
-    Parameters
-    ----------
-    sequences : dict of str to PoseSequence
-        By label; the same frames in each.
-    video : Path, optional
-        What they were extracted from; None when it is not there.
-    comparison : Comparison, optional
-        For the distance between the runs and where they disagree most.
-    message : str
-        Shown above, when there is something to say.
-    """
-    first = next(iter(sequences.values()))
-    url = ""
-    if video is not None:
-        try:
-            url = media.url_of(video)
-        except PosexpError as error:
-            message = " ".join([message, str(error)]).strip()
-    common = [j for j in COCO17.joints if all(j in s.skeleton.joints for s in sequences.values())]
-    tables = [kinematics.angles(poses) for poses in sequences.values()]
-    names = [str(name) for name in tables[0] if all(name in table for table in tables)]
-    rows = [_Drawn(label, poses, i) for i, (label, poses) in enumerate(sequences.items())]
-    disagreement = comparison.disagreement if comparison is not None else np.empty(0)
-    return Player(
-        video_url=url,
-        message=message,
-        size=[first.width, first.height],
-        runs=[row.about for row in rows],
-        points=[row.points for row in rows],
-        angle_names=names,
-        angles=[np.ascontiguousarray(table[names], np.float32).tobytes() for table in tables],
-        joints=[*(j for j in BODY if j in common), *(j for j in common if j not in BODY)],
-        joint="left_knee" if "left_knee" in common else next(iter(common), ""),
-        times=np.ascontiguousarray(first.time, np.float64).tobytes(),
-        frames=np.ascontiguousarray(first.frame, np.int32).tobytes(),
-        disagreement=np.ascontiguousarray(disagreement, np.float32).tobytes(),
-        worst=[int(row) for row in comparison.worst_frames(10)] if comparison is not None else [],
-        frame=int(first.frame[0]) if len(first) else 0,
-    )
-
-
-class _Drawn:
-    """One run as the browser takes it."""
-
-    def __init__(self, label: str, poses: PoseSequence, index: int) -> None:
-        if len(poses) * len(poses.skeleton) > _MANY:
-            poses = poses.select([j for j in poses.skeleton.joints if j in COCO17.joints])
-        joints = poses.skeleton.joints
-        groups = {"all joints": joints, "body": BODY, **REGIONS}
-        self.about = {
-            "label": label,
-            "color": _COLORS[index % len(_COLORS)],
-            "joints": list(joints),
-            "edges": [list(poses.skeleton.indices(edge)) for edge in poses.skeleton.edges],
-            "groups": {
-                name: [joints.index(j) for j in members if j in joints]
-                for name, members in groups.items()
-            },
-        }
-        self.points = _packed(poses).tobytes()
-
-
-def _packed(poses: PoseSequence) -> NDArray[np.uint16]:
-    """(T, J, 3) x and y as shares of the picture from -0.5 to 1.5, confidence; all 0..65534."""
-    shares = poses.image.astype(np.float64) / (poses.width, poses.height)
-    levels = np.clip((shares + 0.5) / 2, 0, 1) * 65534
-    packed = np.full((*shares.shape[:2], 3), _NOTHING, np.uint16)
-    known = np.isfinite(shares).all(axis=-1)
-    packed[..., :2][known] = np.round(levels[known])
-    packed[..., 2] = np.round(poses.confidence.astype(np.float64) * 65534)
-    return packed
 
 
 class RunView(ipywidgets.VBox):
     """The player for one run, with its statistics and the raw table.
+
+    A click on somebody in the picture tells how to follow them, and a button does so: the same
+    video and model, as a new run.
 
     Parameters
     ----------
@@ -153,20 +42,73 @@ class RunView(ipywidgets.VBox):
     """
 
     def __init__(self, run: Run | PoseSequence) -> None:
+        self._run = run if isinstance(run, Run) else None
         try:
             poses = run if isinstance(run, PoseSequence) else run.poses()
+            findings = Findings.of(run) if isinstance(run, Run) else None
         except PosexpError as error:
             self.player = Player(message=str(error))
             super().__init__([self.player])
             return
         video, message = _video_of(run)
-        self.player = player_of({poses.model or "run": poses}, video, message=message)
+        self.player = player_of(
+            {poses.model or "run": poses}, video, message=message, findings=findings,
+            pickable=self._run is not None and video is not None,
+        )  # fmt: skip
+        self.player.on_msg(self._asked)
+        self.output = ipywidgets.Output()
         table = quality.confidence_table(poses, threshold_of(run))
         parts = ipywidgets.Accordion(
             [ipywidgets.HTML(_html(table.round(3))), ipywidgets.HTML(_html(poses.to_table()))],
             titles=("Statistics by joint", f"Keypoint table ({len(poses)} frames)"),
         )
-        super().__init__([self.player, parts])
+        super().__init__([self.player, self.output, parts])
+
+    def _display_(self) -> Player:
+        """For marimo, which shows anywidgets but no boxes of ipywidgets."""
+        return self.player
+
+    def _asked(self, _: object, content: dict[str, Any], __: object) -> None:
+        if "follow" in content:
+            x, y, time = content["follow"]
+            self.follow(x, y, time)
+
+    def follow(self, x: float, y: float, time: float) -> Run | None:
+        """Make a new run that follows who is at x, y (px) at `time` (s), and offer to show it."""
+        first = self._run
+        if first is None:
+            return None
+        self.output.clear_output()
+        with self.output, native.messages_off():  # the bar is shown in it
+            try:
+                new = extract(_following(first, x, y, time), progress=True)
+            except PosexpError as error:
+                print(f"posexp: {error}")
+                return None
+            show = ipywidgets.Button(description="Show the new run", icon="play")
+            both = ipywidgets.Button(description="Compare both", icon="columns")
+            for button in (show, both):
+                button.layout.width = "auto"
+            show.on_click(lambda _: self._put(RunView(new)))
+            both.on_click(lambda _: self._put(CompareRuns([first, new], uri=new.uri)))
+            said = ipywidgets.HTML(f"<b>{html.escape(new.name)}</b> <code>{new.id[:8]}</code>")
+            display(ipywidgets.HBox([said, show, both]))  # type: ignore[no-untyped-call]
+        return new
+
+    def _put(self, view: ipywidgets.VBox) -> None:
+        """Show another view in place of this one."""
+        self.children = [view]
+
+
+def _following(run: Run, x: float, y: float, time: float) -> list[str]:
+    """What is typed to do a logged run again, following who is at x, y (px) at `time` (s)."""
+    logged = logged_overrides(run.file("config/config.yaml"))
+    typed = [text for text in logged if not text.startswith("person")]
+    typed += [f"person={x:g},{y:g}", f"person.time={time:g}"]
+    if run.uri != Archive(TrackingSettings()).address.uri:
+        typed.append(f"tracking.uri={run.uri}")
+    experiment = run.params.get("tracking.experiment")
+    return [*typed, f"tracking.experiment={experiment}"] if experiment else typed
 
 
 class CompareRuns(ipywidgets.VBox):
@@ -187,11 +129,12 @@ class CompareRuns(ipywidgets.VBox):
     ) -> None:
         self._archive = Archive(TrackingSettings(uri=uri, folder=folder))
         self._found: dict[str, Run] = {}
+        self._known: dict[str, Run] = {}  # all that were ever listed
         self._quiet = False
         self.player = Player()
         self.search = ipywidgets.Text(
-            placeholder="words of the name, or key=value", description="search",
-            continuous_update=False, layout=ipywidgets.Layout(width="270px"),
+            placeholder="words of the name, model=mlkit, sweep=NAME", description="filter",
+            continuous_update=False, layout=ipywidgets.Layout(width="340px"),
         )  # fmt: skip
         self.video = ipywidgets.Dropdown(
             options=[("all videos", "")], description="video",
@@ -208,7 +151,7 @@ class CompareRuns(ipywidgets.VBox):
         self.older = ipywidgets.Button(description="Older", icon="arrow-down", disabled=True)
         self._pages = ipywidgets.HBox([self.newer, self.older])
         self._tokens: list[str | None] = [None]  # of the pages up to the one that is listed
-        self.chooser = ipywidgets.SelectMultiple(rows=7, layout=ipywidgets.Layout(width="auto"))
+        self.chooser = RunTable()
         self.table = ipywidgets.HTML()
         self.note = ipywidgets.HTML()
         filters = ipywidgets.HBox(
@@ -229,6 +172,10 @@ class CompareRuns(ipywidgets.VBox):
         elif not self.chooser.value:
             self._choose_last()
 
+    def _display_(self) -> Player:
+        """For marimo, as `RunView` does: the player of what is chosen."""
+        return self.player
+
     def choose(self, runs: Sequence[Run | str]) -> None:
         """Show these runs; ids, beginnings of ids, or runs."""
         with self._saying():
@@ -248,9 +195,9 @@ class CompareRuns(ipywidgets.VBox):
             status = self.status.value
             condition = "" if status == "all" else f"status = '{status}'"
             tokens = list(before) or [None]
-            found, following = store.page_of(
-                wanted, self.search.value, condition, _RUNS, tokens[-1]
-            )
+            words, keys, strange = understood(self.search.value)
+            found, following = store.page_of(wanted, words, condition, _RUNS, tokens[-1])
+            self._known |= {run.id: run for run in found}
             self._tokens = [*tokens, following]
             self.newer.disabled, self.older.disabled = len(tokens) == 1, following is None
             one = self.newer.disabled and self.older.disabled
@@ -260,12 +207,28 @@ class CompareRuns(ipywidgets.VBox):
             if not self.video.value:
                 self._list_videos(found)
             self._fill(chosen)
+            said = []
+            if strange:
+                said.append(
+                    f"Not understood, and left out: {html.escape(', '.join(strange))}. Words of "
+                    "the name are, and key=value, as in model=mlkit or sweep=NAME."
+                )
+            if not found and (words or self.video.value):
+                said.append("No run is like that.")
+                known = {key for run in self._known.values() for key in (*run.params, *run.tags)}
+                if missing := [key for key in keys if key not in known]:
+                    said.append(f"None that was listed has {html.escape(', '.join(missing))}.")
+            elif not self._found:
+                address = self._archive.address
+                where = address.uri if address.named else address.folder.resolve()
+                said.append(
+                    f"No runs yet in {html.escape(str(where))}. "
+                    "<code>%posexp model=mlkit video=clip.mp4</code> makes one."
+                )
             if not self._found:
                 self._put(Player())
-                self._say(
-                    "No run is like that." if self.search.value or self.video.value else
-                    "No runs yet. <code>%posexp model=mlkit video=clip.mp4</code> makes one."
-                )  # fmt: skip
+            if said:
+                self._say(" ".join(said))
 
     def _list_videos(self, runs: list[Run]) -> None:
         videos = {run.video_sha256: run.video.name for run in runs if run.video}
@@ -276,8 +239,8 @@ class CompareRuns(ipywidgets.VBox):
     def _fill(self, chosen: list[str]) -> None:
         """List the runs that were found, without showing anything twice."""
         self._quiet = True
-        self.chooser.options = [(_line(run), key) for key, run in self._found.items()]
-        self.chooser.value = tuple(chosen)
+        self.chooser.rows = [row_of(run) for run in self._found.values()]
+        self.chooser.value = chosen
         self._quiet = False
         self._show()
 
@@ -287,7 +250,7 @@ class CompareRuns(ipywidgets.VBox):
             return
         newest = next(iter(self._found.values()))
         same = (r for r in self._found.values() if r.video_sha256 == newest.video_sha256)
-        self.chooser.value = tuple(run.id for run in newest_of_each(same))
+        self.chooser.value = [run.id for run in newest_of_each(same)]
 
     def _show(self) -> None:
         if self._quiet:
@@ -295,9 +258,7 @@ class CompareRuns(ipywidgets.VBox):
         runs = [self._found[key] for key in self.chooser.value if key in self._found]
         self.table.value = _html(_differences(runs)) if runs else ""
         if not runs:
-            self._put(
-                Player(message="Choose one run, or several of one video (Ctrl or Shift and click).")
-            )
+            self._put(Player(message="Choose a run, or mark several of one video."))
             return
         self._say("")
         with self._saying():
@@ -342,21 +303,15 @@ def _video_of(run: Run | PoseSequence) -> tuple[Path | None, str]:
     return video, ""
 
 
-def _line(run: Run) -> str:
-    started = pd.Timestamp(run.start_ms, unit="ms").strftime("%Y-%m-%d %H:%M")
-    video = run.video.name if run.video else ""
-    status = "" if run.status == "FINISHED" else f"   {run.status}"
-    return f"{run.model or '?':<10} {video}   {started}   {run.id[:8]}{status}"
-
-
 def _differences(runs: list[Run]) -> pd.DataFrame:
     """A row per run: what differs between their parameters, and a few of their figures."""
     keys = dict.fromkeys(key for run in runs for key in run.params)
     # Keys of one variant only are no difference between the others.
     differing = [k for k in keys if len({r.params[k] for r in runs if k in r.params}) > 1]
     figures = {
-        "tracking/tracked_share": "tracked", "jitter/residual_torso": "jitter / torso",
-        "error/mean_px": "error, px", "pck/0.10": "PCK@0.1",
+        "tracking/tracked_share": ("tracked", "{:.1%}"),
+        "jitter/residual_torso": ("jitter / torso", "{:.2%}"),
+        "error/mean_px": ("error", "{:.2f} px"), "pck/0.10": ("PCK@0.1", "{:.1%}"),
     }  # fmt: skip
     rows = []
     for run in runs:
@@ -365,7 +320,9 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
         # Of a path or an address its end says enough.
         row |= {key: value.rstrip("/").rpartition("/")[2] for key, value in values.items()}
         row |= {
-            name: f"{run.metrics[key]:.3g}" for key, name in figures.items() if key in run.metrics
+            name: form.format(run.metrics[key])
+            for key, (name, form) in figures.items()
+            if key in run.metrics
         }
         rows.append(row)
     return pd.DataFrame(rows).fillna("-")

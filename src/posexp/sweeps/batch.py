@@ -19,7 +19,7 @@ from posexp.config import Config, flatten, grid, load_config
 from posexp.errors import TrackingError, VideoError, printable
 from posexp.files import save_table
 from posexp.models.registry import find_weights
-from posexp.progress import Report, progress_bar, watched
+from posexp.progress import Report, in_notebook, progress_bar, watched
 from posexp.runs.fingerprint import Content, content_of
 from posexp.runs.job import Job, prepare
 from posexp.runs.recovery import log_waiting, recover, waits
@@ -91,7 +91,7 @@ class _Plan:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
+def sweep(overrides: Sequence[str] = (), *, progress: bool | None = None) -> Sweep:
     """Run every variant on every video, and log a run for each; what is there is not done again.
 
     Parameters
@@ -99,8 +99,8 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     overrides : sequence of str
         As on the command line after ``-m``: ``["model=lightning,mlkit", "video=clips/"]``. Values
         with commas make the grid; ``video`` is a file, a folder, a glob, a .txt or .csv list.
-    progress : bool
-        Show progress bars.
+    progress : bool, optional
+        Show a bar for the batch and one for each clip under way; in a notebook by default.
 
     Returns
     -------
@@ -114,6 +114,7 @@ def sweep(overrides: Sequence[str] = (), *, progress: bool = False) -> Sweep:
     KeyboardInterrupt
         After the jobs under way were closed as KILLED; the table so far is written.
     """
+    progress = in_notebook() if progress is None else progress
     plan = _plan(overrides, progress)
     archive = Archive(plan.config.tracking)
     answers = _answers(archive, plan.name)

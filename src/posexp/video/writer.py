@@ -57,6 +57,7 @@ class VideoWriter:
         self._file = contextlib.ExitStack()
         self._container: Any = None
         self._stream: Any = None
+        self._size = 0
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -74,10 +75,17 @@ class VideoWriter:
             if self._container is None:
                 self._start(frame)
             frame.time_base, frame.pts = TIME_BASE, round(time / TIME_BASE)
-            self._container.mux(self._stream.encode(frame))
+            packets = self._stream.encode(frame)
+            self._size += sum(packet.size for packet in packets)
+            self._container.mux(packets)
         except (av.FFmpegError, OSError) as error:
             self.discard()
             raise writing_failed(self.path, error) from error
+
+    @property
+    def size(self) -> int:
+        """Bytes that were encoded so far, without the file's index."""
+        return self._size
 
     def close(self) -> bool:
         """Finish the file; False when no frame was written, and no file made."""
