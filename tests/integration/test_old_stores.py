@@ -164,7 +164,9 @@ def test_an_old_run_is_repeated(old):
     run = posexp.load("last", uri(folder))
     assert run.tags["posexp.rerun_of"] == noted["id"]
     first = posexp.load(noted["id"], uri(folder))
-    assert run.params == {**first.params, "person.who": "off", "person.time": "None"}  # new keys
+    later = {"person.who": "off", "person.time": "None", "cleaning": "standard", "activity": "auto"}
+    later |= {f"scale.{key}": "None" for key in ("height_m", "shank_m", "points", "distance_m")}
+    assert run.params == {**first.params, **later}
     assert np.nanmax(np.abs(run.poses().image - first.poses().image)) < 1
     assert run.metrics["confidence/mean"] == pytest.approx(first.metrics["confidence/mean"], 0.01)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from posexp.config import Config
 from posexp.errors import PosexpError
+from posexp.exports.write import SCALE
 from posexp.files import save_table, whole
 from posexp.movement.angles import angles
 from posexp.movement.cleaning import clean
@@ -80,6 +81,8 @@ def write_repetitions(
     with whole(folder / "movement" / "notes.txt") as part:
         part.write_text("\n".join([found.sentence, *found.notes]) + "\n", encoding="utf-8")
     record.metrics.update(found.metrics())
+    if found.seen is not None and np.isfinite(found.seen.metres_per_px):
+        record.metrics[SCALE] = found.seen.metres_per_px
     record.tags[tags.MOVEMENT] = told(found)
     if len(found.table):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
