@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -141,8 +140,7 @@ def _one(
     settings = PersonSettings(person)
     watched = on_person(estimator, source, settings)
     if watched is not None:  # before the clock runs: it is remembered, and the same for all
-        with closing(source.frames()) as frames:
-            look_around(source, next(frames), settings)
+        look_around(source, next(source.frames()), settings)
     extraction = Extraction(source, watched or estimator)
     wall, cpu = time.perf_counter(), time.process_time()
     extraction.run()
