@@ -140,7 +140,7 @@ def _one(
     settings = PersonSettings(person)
     watched = on_person(estimator, source, settings)
     if watched is not None:  # before the clock runs: it is remembered, and the same for all
-        look_around(source, next(iter(source.frames())), settings)
+        look_around(source, next(source.frames()), settings)
     extraction = Extraction(source, watched or estimator)
     wall, cpu = time.perf_counter(), time.process_time()
     extraction.run()

@@ -63,7 +63,7 @@ def event_metrics(found: pd.DataFrame, events: pd.DataFrame) -> dict[str, float]
         none), and the mean absolute errors ``movement/{event}_ms`` of each event and
         ``movement/rise_ms`` of the rise's duration, ms; infinite where one is not known.
     """
-    pairs = []
+    pairs: list[tuple[int, pd.Series]] = []
     for _, one in found.iterrows():
         overlap = np.minimum(one["standing"], events["standing_tenth"]) - np.maximum(
             one["rise_start"], events["rise_start_tenth"]
