@@ -215,7 +215,7 @@ def sequence(source: str, model: str, shift: float = 0.0) -> PoseSequence:
 def test_markup_in_names_and_metadata_is_shown_and_not_run(tmp_path):
     first = sequence(f"{HTML}.mp4", f"{HTML}1")
     second = sequence(f"{HTML}.mp4", f"{HTML}2", 3.0)
-    for shown in (first._repr_html_(), widgets.RunView(first).children[1].children[1].value):
+    for shown in (first._repr_html_(), widgets.RunView(first).children[2].children[1].value):
         assert "<img" not in shown
     assert "&lt;img" in first._repr_html_()
     compared = posexp.compare([first, second])

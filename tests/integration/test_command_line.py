@@ -91,6 +91,10 @@ def test_the_run_holds_what_the_contract_says(embedded_run):
         "figures/error_over_time.png", "figures/pck.png",
         "keypoints/keypoints.csv", "keypoints/keypoints.parquet", "overlay/contact_sheet.png",
         "overlay/overlay.mp4", "statistics/confidence.csv",
+        "config/environment.json", "person/people.csv", "person/people.jpg", "person/track.csv",
+        "keypoints/cleaned.csv", "keypoints/cleaned.parquet", "keypoints/cleaning.json",
+        "angles/angles.csv", "figures/angles.png", "figures/movement.png", "movement/notes.txt",
+        "movement/repetitions.csv",
     }  # fmt: skip
     config = yaml.safe_load(run.file("config/config.yaml").read_text())
     assert config["video"]["path"] == str(embedded_clip())

@@ -29,7 +29,8 @@ PLACE = "/tmp/before_the_house"  # stands in the files
 NOTED = json.loads((DATA / "noted.json").read_text(encoding="utf-8"))
 SWEEP = ["-m", "model.mode=stream,single_image", "keypoints.confidence_threshold=0.3,0.5",
          "video=study.csv", "tracking.sweep=pilot", "video.stop=0.24",
-         "overlay.height=64"]  # fmt: skip
+         "overlay.height=64", "person=off"]  # fmt: skip
+"""As it was then: nobody was followed."""
 
 
 @pytest.fixture
@@ -95,7 +96,8 @@ def check(run: posexp.Run, noted: dict[str, Any], folder: Path) -> None:
 
     assert (run.name, run.status) == (noted["name"], noted["status"])
     assert run.params == here(noted["params"])
-    assert run.tags == here(noted["tags"])
+    tags = {key: text for key, text in run.tags.items() if key != "mlflow.note.content"}
+    assert tags == here(noted["tags"])
     assert run.metrics == pytest.approx(noted["metrics"], rel=1e-9)
     assert not noted["keypoints"] or digests(run.poses()) == noted["keypoints"]
 
@@ -130,7 +132,8 @@ def test_an_old_stores_runs_are_compared(old):
                  "confidence"):  # fmt: skip
         then, now = (pd.read_csv(run.file(f"tables/{name}.csv")) for run in tables)
         pd.testing.assert_frame_equal(then, now, rtol=1e-5)
-    assert tables[0].metrics == pytest.approx(tables[1].metrics, rel=1e-9)
+    now = {k: v for k, v in tables[1].metrics.items() if not k.endswith("/different_people")}
+    assert tables[0].metrics == pytest.approx(now, rel=1e-9)
     assert tables[1].file("comparison.html").stat().st_size > 10_000
     pairs = posexp.compare([posexp.load(n, uri(folder)) for n in (first, second)]).pairwise()
     noted = pd.DataFrame(NOTED["pairwise"]).astype(pairs.dtypes)

@@ -200,7 +200,7 @@ def test_the_chooser_shows_its_runs(command, runs):
 from posexp import CompareRuns
 ids = {[run.id for run in runs]}
 chooser = CompareRuns(ids)
-print([line.split()[0] for line, key in chooser.chooser.options if key in ids])
+print([row["cells"][0] for row in chooser.chooser.rows if row["id"] in ids])
 print([run["label"] for run in chooser.player.runs], chooser.note.value)
 """
     done = command.python("-c", code)

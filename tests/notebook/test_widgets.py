@@ -202,14 +202,14 @@ def test_the_video_of_a_run_that_has_moved(place, monkeypatch):
     finally:
         (folder / "moved.mp4").rename(video)
     assert "not where it was" in view.player.message and len(view.player.runs) == 1
-    tables = view.children[1]
+    tables = view.children[2]
     assert "left_knee" in tables.children[0].value and "left_knee_x" in tables.children[1].value
 
 
 def test_the_table_of_a_run_goes_by_its_own_threshold(place):
     run = place[1][3]
     strict = replace(run, params={**run.params, "keypoints.confidence_threshold": "1.0"})
-    shown, strictly = (RunView(r).children[1].children[0].value for r in (run, strict))
+    shown, strictly = (RunView(r).children[2].children[0].value for r in (run, strict))
     expected = [_html(confidence_table(run.poses(), t).round(3)) for t in (0.3, 1.0)]
     assert [shown, strictly] == expected
     assert shown != strictly

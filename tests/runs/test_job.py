@@ -369,8 +369,8 @@ def test_what_is_done_after_the_last_frame_is_said(settings):
     )
     assert heard[4] == (5, 5, "") and {said[:2] for said in heard[5:]} == {(5, 5)}
     assert [said[2] for said in heard[5:]] == [
-        "finishing the overlay", "writing tables", "writing figures", "writing pictures",
-        "logging to MLflow",
+        "finishing the overlay", "writing tables", "writing figures", "measuring the movement",
+        "writing pictures", "logging to MLflow",
     ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ from posexp.settings import TrackingSettings
 from posexp.store.archive import Archive
 from posexp.terminal.summaries import print_run
 
-LIGHT = {"posexp.people.track", "posexp.show.people"}  # what writes a table and a picture
+LIGHT = {"posexp.people.track", "posexp.show.people", "posexp.measure.different_people"}
+"""What writes tables and pictures."""
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_another_overlay_is_drawn_from_the_poses_that_are_known(model, here, mov
     assert statuses(sweep([*command, "overlay.height=64", "overlay.trail=5"])) == ["finished"]
     second, first = all_runs(here)
     assert second.tags["posexp.replay_of"] == first.id
-    tags = {"posexp.replay_of", "posexp.fingerprint", "posexp.key"}
+    tags = {"posexp.replay_of", "posexp.fingerprint", "posexp.key", "mlflow.note.content"}
     assert {k: v for k, v in second.tags.items() if k not in tags} == {
         k: v for k, v in first.tags.items() if k not in tags
     }

@@ -96,7 +96,7 @@ def view(poses: PoseSequence) -> View:
         lengths = np.linalg.norm(middles[0] - middles[1], axis=1)
         known = lengths[np.isfinite(lengths)]
         upright = float(np.percentile(known, _UPRIGHT)) if known.size else float("nan")
-        across = lines["shoulder"][:, 0] / (_SHOULDERS * upright)
+        across = lines["shoulder"][:, 0] / (_SHOULDERS * upright if upright > 0 else np.nan)
         yaw = np.rad2deg(np.arccos(np.clip(across, -1, 1)))
     known = yaw[np.isfinite(yaw)]
     return View(float(np.median(known)) if known.size else float("nan"), in_space)

@@ -16,6 +16,7 @@ from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
 _SAME_CLOTHES = 0.6  # Hellinger distance between pictures seconds apart
+_STILL, _STILL_CLOTHES = 0.5, 0.85  # who is still there may look so different: light, a bent trunk
 _COMPARABLE = 0.5  # of the largest person's size: smaller ones are in the background
 _FIRST = 0.5  # s: a picture within is the one before
 _SPREAD = (1 / 3, 2 / 3)  # of the clip: where it is searched besides its first picture
@@ -214,7 +215,17 @@ def _is(known: Candidate, number: int, person: Person, clothes: Clothes) -> bool
     """Whether somebody may be one who is known, and is not seen in this picture yet."""
     if number in known.sightings or not 0.5 < person.size / known.person.size < 2:
         return False
-    return difference(known.clothes, clothes) < _SAME_CLOTHES
+    apart = difference(known.clothes, clothes)
+    last = known.sightings[max(known.sightings)][0]
+    return apart < _SAME_CLOTHES or (apart < _STILL_CLOTHES and _overlap(last, person) > _STILL)
+
+
+def _overlap(first: Person, second: Person) -> float:
+    """Intersection over union of two boxes."""
+    sides = np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    areas = [float(np.prod(each.box[2:] - each.box[:2])) for each in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)
 
 
 def _weight(one: Candidate, people: list[Candidate], pictures: list[Frame]) -> float:

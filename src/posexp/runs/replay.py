@@ -7,11 +7,8 @@ import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from posexp.errors import PosexpError, TrackingError
 from posexp.models.weights.model_file import ModelFile
-from posexp.people.track import NOTES
 from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.runs.job import Job
 from posexp.store import tags
@@ -78,6 +75,10 @@ class Replay:
         """What the overlay says of the person, by frame."""
         if "person/lost_share" not in self.run.metrics:
             return {}
+        import pandas as pd
+
+        from posexp.people.track import NOTES
+
         track = pd.read_csv(self.run.file("person/track.csv"))
         notes = track["state"].map(NOTES)
         return {int(frame): note for frame, note in zip(track["frame"], notes, strict=True)

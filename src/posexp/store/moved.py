@@ -54,8 +54,13 @@ def settle(folder: Path, outbox: Outbox) -> list[Path]:
     """
     here = folder.resolve()
     with _database(here) as database:
-        if not _before(database, here):
-            return []
+        try:
+            if not _before(database, here):
+                return []
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            return []  # another process is at it, and the next time will do
     with store_lock(folder), _database(here) as database:
         before = _before(database, here)
         for old in before:
@@ -167,7 +172,7 @@ def _path(location: str) -> Path | None:
 def _database(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / DATABASE
     try:
-        database = sqlite3.connect(path, timeout=60)
+        database = sqlite3.connect(path, timeout=10)
         try:
             yield database
         finally:
