@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from posexp.people.find import Person
-from posexp.people.follow import Track, alike, box_of, difference
+from posexp.people.follow import NEAR, OTHER_CLOTHES, Track, alike, box_of, difference
 from posexp.pose.skeleton import BLAZEPOSE33, BODY
 
 STANDING = np.array([
@@ -46,6 +46,18 @@ def test_of_two_in_one_place_the_clothes_decide():
     one, other = person(STANDING + 3), person(STANDING - 3)
     assert track.choose([other, one], [BLUE, RED], 0.1) is one
     assert track.choose([other], [BLUE], 0.1) is None
+
+
+def test_who_is_suddenly_near_in_half_other_clothes_is_another():
+    """As somebody who crosses in front is: neither the place nor the clothes alone would tell."""
+    track = Track(STANDING, 0.0, RED)
+    clothes = 0.25 * RED + 0.75 * BLUE
+    assert 0.9 < difference(clothes, track.clothes) / OTHER_CLOTHES < 1
+    beside = STANDING + np.array((0.6 * NEAR * track.size, 0))
+    assert track.strays(beside, 0.001) < 0.7
+    assert track.choose([person(beside)], [clothes], 0.001) is None
+    assert track.choose([person(beside)], [RED], 0.001) is not None
+    assert track.choose([person(STANDING)], [clothes], 0.001) is not None
 
 
 def test_who_was_away_is_known_by_the_clothes_wherever_they_come_back():

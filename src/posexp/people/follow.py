@@ -32,6 +32,9 @@ OTHER_CLOTHES = 0.75
 SURE_CLOTHES = 0.8
 """As a share of that: below it the clothes are the person's, wherever somebody wears them."""
 
+BOTH = 1.4
+"""Above it, how far a pose strays, and how other its clothes are, are another's together."""
+
 SAME_POSE = 0.35
 """OKS above which two poses of one frame are of one person."""
 
@@ -112,7 +115,7 @@ class Track:
             if anywhere:
                 strays = abs(float(np.log2(size_of(person.body) / self.size)))
                 apart /= SURE_CLOTHES
-            if max(strays, apart) <= 1 and strays + apart < least:
+            if max(strays, apart, (strays + apart) / BOTH) <= 1 and strays + apart < least:
                 best, least = person, strays + apart
         return best
 

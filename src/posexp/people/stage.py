@@ -17,7 +17,7 @@ from posexp.models.model import Estimator
 from posexp.people.choose import Candidate, Crowd, look_around
 from posexp.people.film import WARM, Film, Look
 from posexp.people.find import Person, find_people
-from posexp.people.follow import OTHER_CLOTHES, Track, alike, box_of, clothes_of, difference
+from posexp.people.follow import BOTH, OTHER_CLOTHES, Track, alike, box_of, clothes_of, difference
 from posexp.people.part import ROOM, Part
 from posexp.people.track import NOTES, Seen
 from posexp.pose.sequence import Floats, FramePose
@@ -171,13 +171,15 @@ class _Following:
             return "lost"
         body = pose.image[self._body]
         strays = self._track.strays(body, frame.time)
-        if strays <= 1 and frame.time - self._dressed >= _CLOTHES:
-            self._dressed = frame.time
+        if strays <= 1:
             clothes = clothes_of(frame, body)
             apart = difference(clothes, self._track.clothes) / OTHER_CLOTHES
-            if apart < _DOUBT:
+            if apart < _DOUBT and frame.time - self._dressed >= _CLOTHES:
+                self._dressed = frame.time
                 self._track.dress(clothes, _CLOTHES)
-            strays = max(strays, apart if apart > 1 else 0.0)
+            # Who crosses in front is at the same place, in other clothes, and there at once.
+            others = max(apart, (strays + apart) / BOTH)
+            strays = max(strays, others if others > 1 else 0.0)
         return "lost" if strays > 1 else "doubtful" if strays > _DOUBT else "seen"
 
     def _is_there(self, pose: FramePose) -> bool:
