@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import subprocess
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -112,7 +113,9 @@ def _differing(options: Any, default: Any = None) -> list[str]:
             words += _differing(value, usual)
         elif each.name == "weights":
             if value and "://" not in str(value):  # a file; the published ones have addresses
-                words.append(printable(Path(value).stem))
+                stem = printable(Path(value).stem)
+                # TensorFlow Hub names the folders of its cache by a sha.
+                words.append(stem[:12] if re.fullmatch(r"[0-9a-f]{32,}", stem) else stem)
         elif value != usual and each.name != "name":
             words.append(str(value) if "choices" in each.metadata else f"{each.name}={value}")
     return words
