@@ -7,10 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.measure.kinematics import angle_between, limb_angles
+from posexp.movement.filters import Array
 from posexp.pose.sequence import Floats, PoseSequence
 from posexp.pose.skeleton import REGIONS
-
-Array = NDArray[np.float64]
 
 WORLD = "_world"
 """Ends the names of angles in space."""

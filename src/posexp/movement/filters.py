@@ -130,19 +130,24 @@ def outliers(
     return known & (apart > limit * np.maximum(1.4826 * spread, least))
 
 
+def between_gaps(times: Array, values: Array, longest: float = BRIDGED) -> list[NDArray[np.intp]]:
+    """The rows of (T,) values that are known, a list for each stretch between longer gaps, s."""
+    known = np.flatnonzero(np.isfinite(values))
+    if not known.size:
+        return []
+    steps = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    # Between neighbours nothing is missing, however slow the camera is.
+    longest = max(longest, 1.5 * steps) * (1 + 1e-9)
+    return np.split(known, np.flatnonzero(np.diff(times[known]) > longest) + 1)
+
+
 def _stretches(
     times: Array, values: Array, longest: float = BRIDGED
 ) -> Iterator[tuple[Array, NDArray[np.intp]]]:
     """Each column, a view, with the rows known in each stretch of it between longer gaps."""
-    steps = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    # Between neighbours nothing is missing, however slow the camera is.
-    longest = max(longest, 1.5 * steps) * (1 + 1e-9)
     for column in values.T if values.ndim == 2 else [values]:
-        known = np.flatnonzero(np.isfinite(column))
-        if known.size:
-            cuts = np.flatnonzero(np.diff(times[known]) > longest) + 1
-            for rows in np.split(known, cuts):
-                yield column, rows
+        for rows in between_gaps(times, column, longest):
+            yield column, rows
 
 
 def _at_even_times(times: Array, values: Array, cutoff: float) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posexp.movement.filters import BRIDGED, Array, low_pass
+from posexp.movement.filters import BRIDGED, Array, between_gaps, low_pass
 
 _SHORTEST = 0.2  # s of a stretch that is worth a filter
 _RATE = 120.0  # Hz, at least, of the grid: below 12 frames/s no filter of 6 Hz exists
@@ -45,15 +45,9 @@ def stretches(times: Array, values: Array) -> list[Stretch]:
 
     Gaps up to `BRIDGED` s are bridged by a straight line; so are the steps of a slow camera.
     """
-    known = np.flatnonzero(np.isfinite(values))
-    if not known.size:
-        return []
-    longest = max(BRIDGED, 1.5 * float(np.median(np.diff(times)))) if len(times) > 1 else BRIDGED
-    cuts = np.flatnonzero(np.diff(times[known]) > longest * (1 + 1e-9)) + 1
-    parts = np.split(known, cuts)
     return [
         _smoothed(times[rows], values[rows])
-        for rows in parts
+        for rows in between_gaps(times, values)
         if times[rows[-1]] - times[rows[0]] >= _SHORTEST
     ]
 

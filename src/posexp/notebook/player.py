@@ -213,10 +213,11 @@ def _picture(video: Path) -> tuple[str, bytes, str]:
 
 def _parted(comparison: Comparison | None) -> list[dict[str, Any]]:
     """Where runs follow different people, as bands of the plots."""
-    table = getattr(comparison, "different_people", pd.DataFrame)()
+    if comparison is None:
+        return []
     return [
         {"start": float(row.start), "end": float(row.end), "kind": "different"}
-        for row in table.itertuples()
+        for row in comparison.different_people().itertuples()
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from posexp.errors import ConfigError
-from posexp.people.find import Person, find_people
+from posexp.people.find import Person, find_people, overlap
 from posexp.people.follow import Clothes, clothes_of, difference
 from posexp.settings import PersonSettings
 from posexp.video.frame import Frame
@@ -217,15 +217,7 @@ def _is(known: Candidate, number: int, person: Person, clothes: Clothes) -> bool
         return False
     apart = difference(known.clothes, clothes)
     last = known.sightings[max(known.sightings)][0]
-    return apart < _SAME_CLOTHES or (apart < _STILL_CLOTHES and _overlap(last, person) > _STILL)
-
-
-def _overlap(first: Person, second: Person) -> float:
-    """Intersection over union of two boxes."""
-    sides = np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    areas = [float(np.prod(each.box[2:] - each.box[:2])) for each in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-9)
+    return apart < _SAME_CLOTHES or (apart < _STILL_CLOTHES and overlap(last, person) > _STILL)
 
 
 def _weight(one: Candidate, people: list[Candidate], pictures: list[Frame]) -> float:

@@ -52,6 +52,11 @@ class Person:
         return float(max(self.box[2:] - self.box[:2]))
 
     @property
+    def area(self) -> float:
+        """Of the box, square px."""
+        return float(np.prod(self.box[2:] - self.box[:2]))
+
+    @property
     def centre(self) -> Floats:
         """(2,) the middle of the box, px."""
         return (self.box[:2] + self.box[2:]) / 2
@@ -127,6 +132,12 @@ def likeness(first: Floats, second: Floats, size: float) -> float:
     return float(np.exp(-squared).mean()) if len(squared) else 0.0
 
 
+def overlap(first: Person, second: Person) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    shared = _shared(first, second)
+    return shared / max(first.area + second.area - shared, 1e-9)
+
+
 _SPREAD = 2 * np.repeat((0.079, 0.072, 0.062, 0.107, 0.087, 0.089), 2) * 0.5
 """COCO's two sigmas of the body joints, by the half of a person's height that its scale is."""
 
@@ -180,9 +191,13 @@ def _same(person: Person, better: Person) -> bool:
     """Whether two poses are of one person: alike, or the weaker a part of the better one's."""
     if likeness(person.body, better.body, better.size) > 0.5:
         return True
-    inside = np.minimum(person.box[2:], better.box[2:]) - np.maximum(person.box[:2], better.box[:2])
-    shared = float(np.prod(np.maximum(inside, 0)))
-    areas = [float(np.prod(each.box[2:] - each.box[:2])) for each in (person, better)]
-    if shared > 0.6 * sum(areas) / (1 + 0.6):  # intersection over union of 0.6
+    if overlap(person, better) > 0.6:
         return True
-    return shared > 0.7 * min(areas) and person.score < 0.8 * better.score
+    smaller = min(person.area, better.area)
+    return _shared(person, better) > 0.7 * smaller and person.score < 0.8 * better.score
+
+
+def _shared(first: Person, second: Person) -> float:
+    """The area of two boxes' intersection, square px."""
+    sides = np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2])
+    return float(np.prod(np.maximum(sides, 0)))

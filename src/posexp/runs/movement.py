@@ -27,17 +27,13 @@ from posexp.store.record import RunRecord
 log = logging.getLogger("posexp")
 
 
-def write_movement(
-    poses: PoseSequence, config: Config, record: RunRecord, folder: Path, body: bool
-) -> None:
+def write_movement(poses: PoseSequence, config: Config, record: RunRecord, folder: Path) -> None:
     """``keypoints/cleaned.*``, ``angles/``, ``movement/`` and their figures.
 
     Parameters
     ----------
     folder : Path
         Of the artifacts.
-    body : bool
-        Only the body joints in ``cleaned.csv``.
     """
     cleaned = clean(poses, config.cleaning)
     seen = view(poses)
@@ -46,7 +42,7 @@ def write_movement(
         (folder / place).mkdir(parents=True, exist_ok=True)
     about = {"cleaning": cleaned.described(), "view": {**asdict(seen), "trusted": seen.trusted}}
     cleaned.poses.to_parquet(keypoints / "cleaned.parquet", px=True, **about)
-    (cleaned.poses.select(BODY) if body else cleaned.poses).to_csv(
+    (cleaned.poses.select(BODY) if config.keypoints.joints == "body" else cleaned.poses).to_csv(
         keypoints / "cleaned.csv", px=True
     )
     with whole(keypoints / "cleaning.json") as part:

@@ -206,8 +206,7 @@ class _Work:
         with self.doing("measuring the movement"):
             from posexp.runs.movement import write_movement
 
-            body = self.job.config.keypoints.joints == "body"
-            write_movement(poses, self.job.config, record, folder, body)
+            write_movement(poses, self.job.config, record, folder)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             with self.doing("evaluating"):
                 results.write_truth(
