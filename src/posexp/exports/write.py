@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
@@ -93,12 +93,11 @@ def export(
     PosexpError
         When the format needs a package that is not installed, or the file cannot be written.
     """
-    path = at_home(path)
-    kind = formats.of_path(path, format)
-    unit = _checked([kind], unit)
-    _check_free([path], overwrite)
-    _write(kind, Recording(poses, unit=unit, m_per_px=m_per_px), path)
-    return path
+
+    def taken(unit: str) -> Recording:
+        return Recording(poses, unit=unit, m_per_px=m_per_px)
+
+    return _to_file(taken, path, format, unit, overwrite)
 
 
 def export_run(
@@ -111,12 +110,7 @@ def export_run(
     overwrite: bool = False,
 ) -> Path:
     """Write one run to one file; as `export`, and ``what`` as `export_runs` takes it."""
-    path = at_home(path)
-    kind = formats.of_path(path, format)
-    unit = _checked([kind], unit)
-    _check_free([path], overwrite)
-    _write(kind, recording(run, what, unit), path)
-    return path
+    return _to_file(lambda unit: recording(run, what, unit), path, format, unit, overwrite)
 
 
 def export_into(
@@ -185,6 +179,19 @@ def recording(run: Logged, what: str | None = None, unit: str = "px") -> Recordi
         poses, "cleaned" if cleaned else "raw", unit, angles, _table(run, REPETITIONS),
         run.metrics.get(SCALE), 0.3 if run.threshold is None else run.threshold, began,
     )  # fmt: skip
+
+
+def _to_file(
+    taken: Callable[[str], Recording], path: str | Path, format: str | None, unit: str,
+    overwrite: bool,
+) -> Path:  # fmt: skip
+    """Write what is `taken` in a unit, which is asked for once all else is known to be right."""
+    path = at_home(path)
+    kind = formats.of_path(path, format)
+    unit = _checked([kind], unit)
+    _check_free([path], overwrite)
+    _write(kind, taken(unit), path)
+    return path
 
 
 def _checked(kinds: Sequence[Format], unit: str) -> str:
