@@ -215,7 +215,7 @@ class Delivery:
         """Open the store and create the run; `_created` gets its id."""
         record = self._created
         # Before MLflow: what both need is then not loaded by two threads from two ends.
-        from posexp.runs import results  # noqa: F401
+        from posexp.runs import movement, results  # noqa: F401
 
         self._store = self._archive.open()
         if record.job is not None and not self._again:

@@ -23,6 +23,10 @@ from posexp.show.picture_files import encoded
 
 _STYLES = ("-", "--", "-.", ":")
 
+# The first canvas of each class looks at IPython, which another thread may then be half-way through
+# importing, with MLflow. So it is made now; matplotlib looks once.
+FigureCanvasAgg(Figure())
+
 Draw = TypeVar("Draw", bound=Callable[..., Any])
 
 
