@@ -15,8 +15,8 @@ from posexp.settings import PersonSettings
 from posexp.video.frame import Frame
 from posexp.video.source import VideoSource
 
-_SAME_CLOTHES = 0.6  # Hellinger distance between pictures seconds apart
-_STILL, _STILL_CLOTHES = 0.5, 0.85  # who is still there may look so different: light, a bent trunk
+_SAME_CLOTHES = 0.45  # Hellinger distance between pictures seconds apart
+_STILL, _STILL_CLOTHES = 0.5, 0.7  # who is still there may look so different: light, a bent trunk
 _COMPARABLE = 0.5  # of the largest person's size: smaller ones are in the background
 _FIRST = 0.5  # s: a picture within is the one before
 _SPREAD = (1 / 3, 2 / 3)  # of the clip: where it is searched besides its first picture

@@ -21,12 +21,24 @@ Clothes = NDArray[np.float32]
 _SHOULDERS, _HIPS = (2 * BODY_PARTS.index(part) for part in ("shoulder", "hip"))
 TRUNK = [_SHOULDERS, _SHOULDERS + 1, _HIPS, _HIPS + 1]
 _PATCH = 24  # px
+_STEPS = (8, 16, 16)  # of L, a and b
+
+
+def _spreading(steps: int) -> NDArray[np.float32]:
+    """(steps, steps) what each step gives to its neighbours, two to each side."""
+    shares = sum(
+        share * np.eye(steps, k=k) for k, share in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True)
+    )
+    return np.asarray(shares / np.sum(shares, axis=0), np.float32)
+
+
+_GREYS, _COLOURS = _spreading(8), _spreading(16)
 
 NEAR, SPEED = 0.15, 1.5
 """How far the trunk may be from where it is expected: a share of the person's size, and so much
 more for each second: people rise at 1 m/s and walk at 1.5 m/s, of which most is foreseen."""
 
-OTHER_CLOTHES = 0.75
+OTHER_CLOTHES = 0.55
 """Hellinger distance, 0..1, above which clothes are another's."""
 
 SURE_CLOTHES = 0.8
@@ -130,18 +142,23 @@ def clothes_of(frame: Frame, body: Floats) -> Clothes:
 
     Returns
     -------
-    (256,) float32 array
-        Shares of 4 shades of grey times 8 by 8 of Lab's a and b.
+    (2048,) float32 array
+        Shares of 8 shades of grey times 16 by 16 of Lab's a and b, each spread over its neighbours:
+        a shade that lies between two steps must not be another colour in the next frame.
     """
     trunk = body[TRUNK]
     long = np.linalg.norm(trunk[:2].mean(axis=0) - trunk[2:].mean(axis=0))
     side = max(0.6 * float(long), 4.0)
-    left, top = trunk.mean(axis=0) - side / 2
-    patch = sample(frame.planes(), CropRegion(float(left), float(top), side), _PATCH)
+    room = max(frame.width - side, 0.0), max(frame.height - side, 0.0)  # none is outside the picture
+    left, top = np.clip(trunk.mean(axis=0) - side / 2, 0, room).tolist()
+    patch = sample(frame.planes(), CropRegion(left, top, side), _PATCH)
     lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
-    # Colours of people are near grey: the steps of a and b are 8 levels about it.
-    counts = cv2.calcHist([lab], [0, 1, 2], None, [4, 8, 8], [0, 256, 96, 160, 96, 160])
-    return np.asarray(counts / max(counts.sum(), 1), np.float32).ravel()
+    # Most are near grey: the steps of a and b are 4 levels about it, and end with all beyond.
+    lab[..., 1:] = np.clip(lab[..., 1:], 96, 159)
+    counts = cv2.calcHist([lab], [0, 1, 2], None, list(_STEPS), [0, 256, 96, 160, 96, 160])
+    shares = (_GREYS @ counts.reshape(8, -1)).reshape(_STEPS)
+    shares = _COLOURS @ shares @ _COLOURS.T / counts.sum()
+    return np.asarray(shares, np.float32).ravel()
 
 
 def difference(first: Clothes, second: Clothes) -> float:
