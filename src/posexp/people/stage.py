@@ -91,7 +91,8 @@ class OnPerson:
                 return
             one = self.crowd.people[self.followed]
             others = [each for each in self.crowd.people if each is not one]
-            with closing(_Following(self._estimator, film, first, one, others)) as following:
+            times = [picture.time for picture in self.crowd.pictures]
+            with closing(_Following(self._estimator, film, one, others, times)) as following:
                 number = 0
                 while (frame := film.at(number)) is not None:
                     pose, seen = following.next(frame, number)
@@ -104,29 +105,29 @@ class OnPerson:
 
 
 class _Following:
-    """One person through one film."""
+    """One person through one film, of which pictures at some times (s) have been searched."""
 
     def __init__(
-        self, estimator: Estimator, film: Film, frame: Frame, one: Candidate,
-        others: Sequence[Candidate],
+        self, estimator: Estimator, film: Film, one: Candidate, others: Sequence[Candidate],
+        times: Sequence[float],
     ) -> None:  # fmt: skip
         self._estimator, self._film = estimator, film
         self._body = estimator.skeleton.indices(BODY)
-        self._track = Track(one.person.body, frame.time, one.clothes)
+        self._track = Track(one.person.body, times[0], one.clothes)
+        self._one, self._others = one, others
+        self._ahead = [(times[n], n) for n in sorted(one.sightings)]  # of the frames to come
         self._look: Look | None = None
         self._next: Look | None = None
         self._last: FramePose | None = None
-        self._time = self._checked = self._dressed = frame.time  # of the last sure frame, ...
-        self._again, self._pause = frame.time, _PAUSES[0]  # no search before, s
+        self._time = float("-inf")  # of the last sure frame, s
+        self._checked = self._dressed = times[0]
+        self._again, self._pause = times[0], _PAUSES[0]  # no search before, s
         self._lost = 0 not in one.sightings  # comes in later
-        if self._lost:
-            self._time = float("-inf")
-        else:
-            there = [each.sightings[0][0] for each in others if 0 in each.sightings]
-            self._look = self._looking(one.person, there, frame, 0, ROOM)
 
     def next(self, frame: Frame, number: int) -> tuple[FramePose, Seen]:
         """The pose of a frame, the next one, and what is to be thought of it."""
+        while self._ahead and frame.time >= self._ahead[0][0]:
+            self._meet(self._ahead.pop(0)[1], frame, number)
         pose = self._look.pose() if self._look is not None else None
         self._last = pose or self._last
         state = self._state(pose, frame)
@@ -151,6 +152,14 @@ class _Following:
             pose = replace(pose, note=NOTES["doubtful"])
         self._lay(box, body, frame, number)
         return pose, Seen(frame.index, frame.time, state, box)
+
+    def _meet(self, picture: int, frame: Frame, number: int) -> None:
+        """Begin with the person where a picture that was searched has them, if they are lost."""
+        if self._look is None:
+            person, clothes = self._one.sightings[picture]
+            there = [e.sightings[picture][0] for e in self._others if picture in e.sightings]
+            self._track, self._time = Track(person.body, frame.time, clothes), frame.time
+            self._look = self._looking(person, there, frame, number, ROOM)
 
     def close(self) -> None:
         """End what looks."""
