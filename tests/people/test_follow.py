@@ -1,13 +1,23 @@
 """Whose pose it is: by the place that is foreseen, by size, and by the clothes."""
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from posexp.people.find import Person
-from posexp.people.follow import NEAR, OTHER_CLOTHES, Track, alike, box_of, difference
+from posexp.people.follow import (
+    NEAR,
+    OTHER_CLOTHES,
+    Track,
+    alike,
+    box_of,
+    clothes_of,
+    difference,
+)
 from posexp.pose.skeleton import BLAZEPOSE33, BODY
+from posexp.video.frame import Frame
 
 STANDING = np.array([
     (45, 60), (55, 60), (42, 90), (58, 90), (40, 115), (60, 115),
@@ -51,7 +61,7 @@ def test_of_two_in_one_place_the_clothes_decide():
 def test_who_is_suddenly_near_in_half_other_clothes_is_another():
     """As somebody who crosses in front is: neither the place nor the clothes alone would tell."""
     track = Track(STANDING, 0.0, RED)
-    clothes = 0.25 * RED + 0.75 * BLUE
+    clothes = 0.53 * RED + 0.47 * BLUE
     assert 0.9 < difference(clothes, track.clothes) / OTHER_CLOTHES < 1
     beside = STANDING + np.array((0.6 * NEAR * track.size, 0))
     assert track.strays(beside, 0.001) < 0.7
@@ -80,3 +90,29 @@ def test_the_difference_of_clothes_is_a_distance(seed):
     assert difference(first, second) == pytest.approx(difference(second, first), abs=1e-6)
     assert 0 <= difference(first, second) <= 1
     assert difference(first, first) < 1e-3 and difference(RED, BLUE) == 1
+
+
+def dressed_in(*colour):
+    """A picture of one colour, with a sensor's noise."""
+    noise = np.random.default_rng(1).normal(0, 4, (240, 160, 3))
+    image = np.clip(np.add(colour, noise).round(), 0, 255).astype(np.uint8)
+    return Frame(0, 0.0, av.VideoFrame.from_ndarray(image, "rgb24"), (False, ()))
+
+
+@given(some.tuples(*[some.integers(60, 230)] * 3))
+def test_a_little_more_light_is_no_other_shirt(colour):
+    now, then = (clothes_of(dressed_in(*(c + more for c in colour)), STANDING) for more in (0, 6))
+    assert now.sum() == pytest.approx(1, abs=1e-5)
+    assert difference(now, then) < OTHER_CLOTHES
+
+
+def test_strong_colours_are_colours_too():
+    red, green = (clothes_of(dressed_in(*each), STANDING) for each in ((220, 0, 0), (0, 180, 0)))
+    assert difference(red, red) < 1e-3 < OTHER_CLOTHES < difference(red, green)
+
+
+def test_what_lies_outside_of_the_picture_is_no_colour():
+    shirt = dressed_in(120, 160, 90)
+    inside = clothes_of(shirt, STANDING)
+    for aside in ((-50, 0), (100, 0), (0, -90), (0, 150), (900, 900)):
+        assert difference(clothes_of(shirt, STANDING + np.array(aside)), inside) < 0.2

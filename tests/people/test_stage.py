@@ -11,6 +11,7 @@ from clips import encode, make_clip
 from posexp.measure.evaluation import evaluate
 from posexp.models import registry
 from posexp.people import stage as stage_module
+from posexp.people.choose import look_around
 from posexp.people.film import Film
 from posexp.people.part import Part
 from posexp.people.watched import on_person
@@ -173,6 +174,41 @@ def test_what_is_lost_is_found_again(bodies):
     after = states.index("found again")
     assert 60 <= after < 85 and set(states[after + 1 :]) == {"seen"}
     assert poses.found[after:].all()
+
+
+def test_who_comes_in_later_is_met_where_the_clip_was_searched(bodies, monkeypatch):
+    """Even where no search by the way finds them: at the picture that has them."""
+
+    def later(*asked):
+        crowd = look_around(*asked)
+        del crowd.people[0].sightings[0]
+        return crowd
+
+    monkeypatch.setattr(stage_module, "look_around", later)
+    monkeypatch.setattr(stage_module, "find_people", lambda *_: [])
+    model = Puppet(lambda frame: bodies[frame.index])
+    _, stage = followed(embedded_clip(), model, stop=1.98)
+    states = [row.state for row in stage.track]
+    when = [picture.time for picture in stage.crowd.pictures]
+    met = next(row.time for row in stage.track if row.state == "found again")
+    assert when[0] < met == when[min(stage.crowd.people[0].sightings)]
+    assert states.count("lost") == states.index("found again")
+
+
+def test_who_has_left_is_lost_though_another_stays(tmp_path):
+    """Two of the same, one in other colours; the one on the right glides out of the picture."""
+    still = [f.rgb()[40:460, 130:450] for f in VideoSource(embedded_clip(), stop=1.2).frames()]
+    clip = np.full((len(still), 480, 960, 3), 150, np.uint8)
+    for number, (picture, target) in enumerate(zip(still, clip, strict=True)):
+        target[30:450, 40:360] = picture[..., ::-1]
+        left = 480 + max(0, 14 * (number - 10))
+        target[30:450, left : left + 320] = picture[:, : max(0, 960 - left)]
+    path = encode(tmp_path / "leaves.mp4", clip, "-crf", "14", "-pix_fmt", "yuv420p", rate=50)
+    poses, stage = followed(path, "mlkit", "right")
+    states = [row.state for row in stage.track]
+    trunk = poses.select(BODY).image.mean(axis=1)[:, 0]
+    assert set(states[:10]) == {"seen"} and set(states[-8:]) == {"lost"}
+    assert np.nanmin(trunk) > 500
 
 
 def test_a_part_that_is_laid_when_the_person_is_lost_does_not_fall_behind(monkeypatch):

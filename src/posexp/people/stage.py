@@ -31,7 +31,8 @@ _PATIENCE = 0.5  # s without a person before the model is given up
 _AWAY = 1.0  # s after which the person may be anywhere
 _PAUSES = (0.05, 1.5, 4.0)  # s between searches: the first, how they grow, the longest
 _CHECK = 15.0  # s between two looks at who else is there
-_CLOTHES = 0.2  # s between two looks at the clothes
+_CLOTHES = 0.2  # s after which the clothes may be what they are now
+_GLANCE = 0.03  # s between two looks at the clothes
 _DOUBT = 0.7  # of what makes a pose another's, in place or in clothes
 _AHEAD = 0.25  # s: where the person will be when a new part is ready
 _TIGHT = 1.3  # room, where a model takes another one in a larger part
@@ -120,7 +121,7 @@ class _Following:
         self._next: Look | None = None
         self._last: FramePose | None = None
         self._time = float("-inf")  # of the last sure frame, s
-        self._checked = self._dressed = times[0]
+        self._checked = self._dressed = self._glanced = times[0]
         self._again, self._pause = times[0], _PAUSES[0]  # no search before, s
         self._lost = 0 not in one.sightings  # comes in later
 
@@ -180,7 +181,8 @@ class _Following:
             return "lost"
         body = pose.image[self._body]
         strays = self._track.strays(body, frame.time)
-        if strays <= 1:
+        if strays <= 1 and frame.time - self._glanced >= _GLANCE:
+            self._glanced = frame.time
             clothes = clothes_of(frame, body)
             apart = difference(clothes, self._track.clothes) / OTHER_CLOTHES
             if apart < _DOUBT and frame.time - self._dressed >= _CLOTHES:
@@ -188,7 +190,8 @@ class _Following:
                 self._track.dress(clothes, _CLOTHES)
             # Who crosses in front is at the same place, in other clothes, and there at once.
             others = max(apart, (strays + apart) / BOTH)
-            strays = max(strays, others if others > 1 else 0.0)
+            if others > 1:
+                self._glanced, strays = float("-inf"), others
         return "lost" if strays > 1 else "doubtful" if strays > _DOUBT else "seen"
 
     def _is_there(self, pose: FramePose) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import av
@@ -160,7 +161,7 @@ class Frame:
     def cut(self, left: int, top: int, width: int, height: int) -> Frame:
         """A part of the upright picture, as a frame of its own; even numbers, px.
 
-        Where the format allows, what is copied is what lies in memory: nothing is converted.
+        Where the format allows, nothing is converted, and nothing copied but for what asks for RGB.
         """
         picture = self._picture
         name = picture.format.name
@@ -173,12 +174,11 @@ class Frame:
             x, y, w, h = y, x, h, w
         if name not in _COPIED or self._size[0] != picture.width or (x | y | w | h) & 1:
             return self.showing(self.rgb()[top : top + height, left : left + width])
-        luma, *chroma = self.planes().images
+        planes = self.planes()
+        luma, *chroma = planes.images
         images = [luma[y : y + h, x : x + w]]
         images += [c[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2] for c in chroma]
-        part = _picture_of(images, name)
-        part.colorspace, part.color_range = picture.colorspace, picture.color_range
-        return Frame(self.index, self.time, part, (self._transposed, self._flipped))
+        return _Cut(self, replace(planes, images=tuple(images)), (self._transposed, self._flipped))
 
     def _stored_size(self, height: int) -> tuple[int, int]:
         """Width and height before it is turned, for this height afterwards."""
@@ -208,15 +208,36 @@ class Frame:
         )
 
 
-def _picture_of(images: list[NDArray[Any]], layout: str) -> av.VideoFrame:
+class _Cut(Frame):
+    """A part of a frame, which copies what lies in memory once its picture is asked for."""
+
+    def __init__(self, frame: Frame, planes: Planes, orientation: Orientation) -> None:
+        self.index, self.time = frame.index, frame.time
+        self._whole, self._planes = frame._picture, planes
+        self._transposed, self._flipped = orientation
+        self._size = planes.images[0].shape[1], planes.images[0].shape[0]
+        self.width, self.height = self._size[:: -1 if self._transposed else 1]
+
+    def planes(self) -> Planes:
+        return self._planes
+
+    @cached_property
+    def _picture(self) -> av.VideoFrame:  # type: ignore[override]
+        part = _picture_of(self._planes.images, self._whole.format.name)
+        part.colorspace, part.color_range = self._whole.colorspace, self._whole.color_range
+        return part
+
+
+def _picture_of(images: Sequence[NDArray[Any]], layout: str) -> av.VideoFrame:
     """FFmpeg's picture of planes, the first as large as it."""
     height, width = images[0].shape[:2]
     picture = av.VideoFrame(width, height, layout)
     for plane, image in zip(picture.planes, images, strict=True):
-        rows = np.ascontiguousarray(image).reshape(len(image), -1).view(np.uint8)
-        padded = np.zeros((plane.height, plane.line_size), np.uint8)
-        padded[:, : rows.shape[1]] = rows
-        plane.update(padded)
+        rows = image.reshape(len(image), -1)
+        memory: NDArray[Any] = np.ndarray(
+            rows.shape, rows.dtype, plane, strides=(plane.line_size, rows.itemsize)
+        )
+        memory[:] = rows
     return picture
 
 
