@@ -18,7 +18,7 @@ from posexp.settings import ScaleSettings
 PIPELINE = 1
 """Raised when the same video and model give other keypoints than before: results are then stale."""
 
-FOLLOWING = 1
+FOLLOWING = 2
 """Raised when following the same person gives the model another part of the picture."""
 
 _NOT_THE_RESULT = ("model", "video", "person", "tracking", "launcher", "force")
