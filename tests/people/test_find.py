@@ -8,7 +8,7 @@ from clips import quadrants
 from posexp import find_people
 from posexp.errors import ModelError
 from posexp.models import people_finder
-from posexp.people.find import likeness
+from posexp.people.find import Person, _merged, likeness
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
 
@@ -75,3 +75,13 @@ def test_without_the_weights_one_is_told_how_to_do_without(monkeypatch):
     monkeypatch.setattr(people_finder, "published", nowhere)
     with pytest.raises(ModelError, match=r"full: people are found with it.*person=off.*Copy them"):
         people_finder.PeopleFinder()
+
+
+@pytest.mark.parametrize(("size", "score", "people"), [(150, 0.8, 1), (150, 0.88, 2), (200, 0.8, 2),
+                                                       (200, 0.7, 1)])  # fmt: skip
+def test_what_is_inside_of_somebody_may_be_their_legs(size, score, people):
+    """In a tile that ends above them, legs are taken for somebody who is small."""
+    points = np.random.default_rng(0).random((33, 2)) * (80, 250)
+    whole = Person(np.array((0.0, 0, 80, 250)), 0.92, points)
+    legs = Person(np.array((10.0, 245 - size, 70, 245)), score, points[::-1])
+    assert len(_merged([legs, whole])) == people
