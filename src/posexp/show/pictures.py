@@ -12,7 +12,7 @@ from posexp.pose.sequence import Floats, FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, Skeleton, common_joints
 from posexp.settings import OverlaySettings
 from posexp.show.drawing import WHITE, Color, draw_caption, draw_skeleton
-from posexp.show.overlay import draw_overlay
+from posexp.show.overlay import OverlayPen
 from posexp.video.frame import Frame, Image, even
 
 _KEY_HEIGHT = 360
@@ -29,8 +29,8 @@ class KeyFrames:
     def __init__(
         self, settings: OverlaySettings, skeleton: Skeleton, label: str, most: int = 24
     ) -> None:
-        self._threshold = settings.confidence_threshold
-        self._skeleton, self._label, self._most = skeleton, label, most
+        self._pen = OverlayPen(skeleton, label, settings.confidence_threshold)
+        self._most = most
         self._every, self._count = 1, 0
         self.pictures: dict[int, Image] = {}
 
@@ -42,7 +42,7 @@ class KeyFrames:
                 self._every *= 2
             if self._count % self._every == 0:
                 picture = frame.resized(even(min(_KEY_HEIGHT, frame.height)))
-                draw_overlay(picture, frame, pose, self._skeleton, self._label, self._threshold)
+                self._pen.draw(picture, frame, pose)
                 self.pictures[frame.index] = picture
         self._count += 1
 
