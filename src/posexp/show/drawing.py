@@ -1,4 +1,4 @@
-"""Skeletons, trails and captions drawn on a picture, whether it is RGB or on its way to x264."""
+"""Skeletons and trails drawn on a picture, whether it is RGB or on its way to x264."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LARGE = {*BODY, "left_heel", "right_heel", "left_foot_index", "right_foot_index
 _TRAILED = {"left_wrist", "right_wrist", "left_hip", "right_hip", *REGIONS["legs"]}
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """One array of a canvas."""
 
     pixels: Image  # (h, w) or (h, w, channels)
@@ -45,7 +45,7 @@ class _Layer(NamedTuple):
     inks: Matrix  # a row per channel: from R, G, B, 1
 
 
-class _Stroke(NamedTuple):
+class Stroke(NamedTuple):
     """Lines of one colour and width, which are drawn at once; a dot is a line of no length."""
 
     ends: NDArray[np.int64]  # (n, 2) indices of points
@@ -96,31 +96,11 @@ def draw_skeleton(
     for level in _OPACITIES:
         chosen = opacity == level
         picked = [
-            _Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
+            Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
                     unit * width)
             for part, shade, width in strokes
         ]  # fmt: skip
-        _paint(canvas, points, picked, level)
-
-
-def draw_caption(canvas: Canvas, text: str) -> None:
-    """Write one line on a dark strip along the lower border, in place."""
-    height, width = extent(canvas)
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    (length, _), _ = cv2.getTextSize(text, font, 1.0, 1)
-    # As wide as a portrait allows, and no larger than looks right on a landscape.
-    size = min(height / 1000, 0.92 * width / (0.85 * length))
-    for layer in _layers(canvas):
-        scale = size * layer.scale
-        strip = layer.pixels[-round(layer.scale * max(12, round(38 * size))) :]
-        strip[...] = cv2.convertScaleAbs(
-            strip, alpha=1 / 3, beta=2 / 3 * _ink(layer.inks, (0, 0, 0))[0]
-        )
-        origin = round(14 * scale), layer.pixels.shape[0] - round(12 * scale)
-        cv2.putText(
-            layer.pixels, text, origin, font, 0.85 * scale, _ink(layer.inks, (235, 235, 235)),
-            max(1, round(1.6 * scale)), cv2.LINE_AA,
-        )  # fmt: skip
+        paint(canvas, points, picked, level)
 
 
 def draw_trail(canvas: Canvas, skeleton: Skeleton, trail: deque[Floats]) -> None:
@@ -138,8 +118,8 @@ def draw_trail(canvas: Canvas, skeleton: Skeleton, trail: deque[Floats]) -> None
         if name in _TRAILED:
             places = np.arange(joint, len(points), len(skeleton.joints))
             ends = np.stack([places[:-1], places[1:]], axis=1)
-            strokes.append(_Stroke(ends[seen[ends].all(axis=1)], _pale(shades[joint]), width))
-    _paint(canvas, points, strokes, 0.65)
+            strokes.append(Stroke(ends[seen[ends].all(axis=1)], _pale(shades[joint]), width))
+    paint(canvas, points, strokes, 0.65)
 
 
 def _unit(canvas: Canvas, size: float) -> float:
@@ -149,16 +129,16 @@ def _unit(canvas: Canvas, size: float) -> float:
     can follow.
     """
     side = min(extent(canvas))
-    most, least = max(1.0, side / 240), max(0.6, side / 1200)
+    most, least = max(1.0, side / 240), max(0.55, side / 1300)
     return max(least, min(size / 200, most)) if size > 0 else most
 
 
-def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: float) -> None:
+def paint(canvas: Canvas, points: Floats, strokes: list[Stroke], opacity: float) -> None:
     """Draw strokes between points, (n, 2) px of the picture, as one layer of this opacity."""
     strokes = [stroke for stroke in strokes if len(stroke.ends)]
     if not strokes:
         return
-    for layer in _layers(canvas):
+    for layer in layers(canvas):
         places = _fixed(layer.scale * points)
         if opacity < 1:
             used = np.concatenate([stroke.ends.ravel() for stroke in strokes])
@@ -169,7 +149,7 @@ def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: floa
         further = 1 - layer.scale
         for ends, color, width in strokes:
             cv2.polylines(
-                layer.pixels, list(places[ends]), False, _ink(layer.inks, color),
+                layer.pixels, list(places[ends]), False, ink(layer.inks, color),
                 max(1, round(layer.scale * width + further)), cv2.LINE_AA, _SUBPIXEL,
             )  # fmt: skip
         if opacity < 1 and before.size:
@@ -177,16 +157,17 @@ def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: floa
             after[...] = cv2.addWeighted(after, opacity, before, 1 - opacity, 0)
 
 
-def _layers(canvas: Canvas) -> Iterator[_Layer]:
+def layers(canvas: Canvas) -> Iterator[Layer]:
+    """The arrays of a picture: one of RGB, two on their way to an encoder."""
     if isinstance(canvas, Nv12):
-        yield _Layer(canvas.y, 1.0, canvas.from_rgb[:1])
-        yield _Layer(canvas.uv, 0.5, canvas.from_rgb[1:])
+        yield Layer(canvas.y, 1.0, canvas.from_rgb[:1])
+        yield Layer(canvas.uv, 0.5, canvas.from_rgb[1:])
     else:
-        yield _Layer(canvas, 1.0, _RGB)
+        yield Layer(canvas, 1.0, _RGB)
 
 
 @lru_cache(maxsize=64)
-def _ink(inks: Matrix, color: Color) -> tuple[int, ...]:
+def ink(inks: Matrix, color: Color) -> tuple[int, ...]:
     """What is stored for an R, G, B."""
     red, green, blue = color
     return tuple(round(r * red + g * green + b * blue + low) for r, g, b, low in inks)

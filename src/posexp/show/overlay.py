@@ -1,4 +1,4 @@
-"""The overlay: every frame of a video with its skeleton and a caption."""
+"""The overlay: every frame of a video with its skeleton, a caption and a legend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import Canvas, draw_caption, draw_skeleton, draw_trail, extent
+from posexp.show.captions import Captions
+from posexp.show.drawing import Canvas, draw_skeleton, draw_trail, extent
 from posexp.show.size import SteadySize, size_of
 from posexp.video.frame import Frame, even
 from posexp.video.writer import VideoWriter
@@ -77,13 +78,14 @@ class OverlayPen:
     """
 
     def __init__(self, skeleton: Skeleton, label: str, threshold: float, trail: int = 0) -> None:
-        self._skeleton, self._label, self._threshold = skeleton, label, threshold
+        self._skeleton, self._threshold = skeleton, threshold
+        self._captions = Captions(skeleton, label)
         self._body = skeleton.indices(BODY)
         self._size = SteadySize()
         self._trail: deque[Floats] = deque(maxlen=trail + 1)
 
     def draw(self, canvas: Canvas, frame: Frame, pose: FramePose) -> None:
-        """Draw the skeleton and a caption on the picture of `frame`, of whatever size, in place."""
+        """Draw skeleton, caption and legend, in place, on the picture of `frame`, of any size."""
         height, width = extent(canvas)
         points = pose.image * np.array([width / frame.width, height / frame.height])
         size = self._size.update(size_of(self._skeleton, points), frame.time)
@@ -95,4 +97,5 @@ class OverlayPen:
             visibility=pose.visibility, size=size,
         )  # fmt: skip
         said = pose.note or f"confidence {pose.confidence[self._body].mean():.2f}"
-        draw_caption(canvas, f"{self._label}   frame {frame.index}   {frame.time:.2f} s   {said}")
+        said = f"frame {frame.index}   {frame.time:.2f} s   {said}"
+        self._captions.draw(canvas, said, points, pose.visibility is not None)

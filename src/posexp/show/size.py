@@ -47,10 +47,10 @@ def _limbs(skeleton: Skeleton) -> NDArray[np.int64]:
 
 
 class SteadySize:
-    """A size that follows a person through a video without flickering, and looks at no later frame.
+    """A size that follows a person through a video without flickering, by no later frame.
 
-    An average of the last second, which is taken only when it has changed by a fifth: a line that is
-    as many pixels wide as this says keeps its width, but for a step now and then.
+    An average of the last second, which is taken only when it has changed by a fifth: a line whose
+    width goes by it keeps this width, but for a step now and then.
     """
 
     def __init__(self) -> None:
