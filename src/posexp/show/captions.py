@@ -31,6 +31,7 @@ STRIP = 38
 """Height of the strip that a line is written on, at size 1; widths below are at that size too."""
 _MARGIN, _SWATCH, _GAP, _SPACE = 14, 32, 18, 30
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.85
+_FADED = tuple(round(FAINT * c + (1 - FAINT) * d) for c, d in zip(MIDDLE, DARK, strict=True))
 _WIDEST = "   frame 0000   00.00 s   person may change"
 
 
@@ -39,13 +40,12 @@ class Entry(NamedTuple):
 
     text: str
     color: Color
-    opacity: float = 1.0
 
 
 def legend_of(skeleton: Skeleton, faint: str = "") -> list[Entry]:
     """Left and right, where the skeleton has sides, and what is faint, if something is."""
     sides = [Entry("left", LEFT), Entry("right", RIGHT)] if skeleton.symmetries else []
-    return [*sides, Entry(faint, MIDDLE, FAINT)] if faint else sides
+    return [*sides, Entry(faint, _FADED)] if faint else sides
 
 
 class Captions:
@@ -141,18 +141,16 @@ def draw_legend(
     canvas: Canvas, entries: Sequence[Entry], left: float, top: float, size: float
 ) -> None:
     """Draw a row of strokes with their names, in a strip at `top` px that is there, in place."""
-    for text, color, opacity in entries:
-        middle = top + size * STRIP / 2
-        ends = np.array([[left, middle], [left + size * _SWATCH, middle]])
-        line, dots = np.array([[0, 1]]), np.array([[0, 0], [1, 1]])
-        strokes = [
-            Stroke(line, DARK, 12 * size), Stroke(line, color, 7 * size),
-            Stroke(dots, DARK, 19 * size), Stroke(dots, color, 14 * size),
-        ]  # fmt: skip
-        paint(canvas, ends, strokes, opacity)
+    middle, baseline = top + size * STRIP / 2, top + size * (STRIP - 12)
+    ends, strokes = [], []
+    for n, (text, color) in enumerate(entries):
+        ends += [(left, middle), (left + size * _SWATCH, middle)]
+        line, dots = np.array([[0, 1]]) + 2 * n, np.array([[0, 0], [1, 1]]) + 2 * n
+        strokes += [Stroke(line, color, 7 * size), Stroke(dots, color, 15 * size)]
         left += size * (_SWATCH + _GAP)
-        _write(canvas, text, left, top + size * (STRIP - 12), size, PALE)
+        _write(canvas, text, left, baseline, size, PALE)
         left += size * (text_width(text) + _SPACE)
+    paint(canvas, np.array(ends), strokes, 1.0)
 
 
 def legend_width(entries: Sequence[Entry]) -> float:

@@ -95,6 +95,8 @@ def draw_skeleton(
     opacity[~np.isfinite(points).all(axis=1)[ends].all(axis=1)] = 0
     for level in _OPACITIES:
         chosen = opacity == level
+        if not chosen.any():
+            continue
         picked = [
             Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
                     unit * width)

@@ -25,7 +25,7 @@ class KeyFrames:
 
     A sink of `posexp.extract`: keeps every n-th frame and doubles n when there are too many,
     so runs of one video keep the same frames. At most `most` pictures are held. Marked are those
-    where the person is lost or may be another, or where the model is not sure of some body joints.
+    where the person is lost or may be another, or where a quarter of the body joints is not sure.
     """
 
     def __init__(self, settings: OverlaySettings, skeleton: Skeleton, most: int = 24) -> None:
@@ -63,10 +63,13 @@ class KeyFrames:
         if pose.visibility is not None:
             self._faint = "hidden"
         unsure = int((pose.confidence[self._body] < self._threshold).sum())
-        seen = np.isfinite(pose.image).any()
-        said = pose.note or ("nobody" if not seen else f"{unsure} unsure" if unsure else "")
-        said = _SHORT.get(said, said)
-        return captioned(cut.picture, f"{frame.time:.2f} s", said, marked=bool(said))
+        said = f"{unsure} unsure" if unsure else ""
+        if not np.isfinite(pose.image).any():
+            said = "nobody"
+        return captioned(
+            cut.picture, f"{frame.time:.2f} s", _SHORT.get(pose.note, said),
+            marked=bool(pose.note) or unsure >= len(self._body) / 4,
+        )  # fmt: skip
 
 
 class WorstFrames:

@@ -76,11 +76,15 @@ def _cut(frame: Frame, origin: Floats, shape: Floats) -> Cut:
     image = part.resized(even(tall * zoom)) if zoom < 1 else part.rgb()
     scale = zoom * np.array([wide, tall]) / image.shape[1::-1]
     place = zoom * (low - origin) + (scale - 1) / 2  # centres of pixels are at .5
-    picture = np.full((HEIGHT, WIDTH, 3), _STRIP, np.uint8)
-    cv2.warpAffine(
-        image, np.column_stack([np.diag(scale), place]), (WIDTH, HEIGHT), picture,
-        cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT,
+    seen = cv2.warpAffine(
+        image, np.column_stack([np.diag(scale), place]), (WIDTH, HEIGHT),
+        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
+    (x, y), (x_end, y_end) = (
+        np.round(zoom * (corner - origin)).astype(int).clip(0).tolist() for corner in (0, size)
+    )
+    picture = np.full((HEIGHT, WIDTH, 3), _STRIP, np.uint8)
+    picture[y:y_end, x:x_end] = seen[y:y_end, x:x_end]
     return Cut(picture, origin, zoom)
 
 
