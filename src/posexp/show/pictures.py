@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from posexp.people.track import NOTES
 from posexp.pose.sequence import Floats, FramePose, PoseSequence
 from posexp.pose.skeleton import BODY, Skeleton, common_joints
 from posexp.settings import OverlaySettings
@@ -17,7 +16,6 @@ from posexp.show.size import SteadySize, size_of
 from posexp.video.frame import Frame, Image
 
 _SHEET = 12
-_SHORT = {NOTES["lost"]: "lost", NOTES["doubtful"]: "may change"}
 
 
 class KeyFrames:
@@ -67,7 +65,7 @@ class KeyFrames:
         if not np.isfinite(pose.image).any():
             said = "nobody"
         return captioned(
-            cut.picture, f"{frame.time:.2f} s", _SHORT.get(pose.note, said),
+            cut.picture, f"{frame.time:.2f} s", pose.note.removeprefix("person ") or said,
             marked=bool(pose.note) or unsure >= len(self._body) / 4,
         )  # fmt: skip
 

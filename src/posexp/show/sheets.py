@@ -16,7 +16,7 @@ from posexp.show.captions import STRIP, Entry, draw_legend, draw_strip, legend_w
 from posexp.show.drawing import Color
 from posexp.video.frame import Frame, Image, even
 
-WIDTH, HEIGHT = 270, 322
+WIDTH, HEIGHT = 270, 290
 """Of a picture without its line, px: upright, as people mostly are."""
 COLUMNS = 4
 MARK: Color = (255, 96, 84)
