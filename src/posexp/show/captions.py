@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from posexp.pose.sequence import Floats
 from posexp.pose.skeleton import Skeleton
 from posexp.show.drawing import (
-    DARK,
-    FAINT,
     LEFT,
-    MIDDLE,
     RIGHT,
     Canvas,
     Color,
@@ -31,7 +28,7 @@ STRIP = 38
 """Height of the strip that a line is written on, at size 1; widths below are at that size too."""
 _MARGIN, _SWATCH, _GAP, _SPACE = 14, 32, 18, 30
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.85
-_FADED = tuple(round(FAINT * c + (1 - FAINT) * d) for c, d in zip(MIDDLE, DARK, strict=True))
+_FADED = (106, 101, 74)  # what is faint, on a dark strip
 _WIDEST = "   frame 0000   00.00 s   person may change"
 
 
