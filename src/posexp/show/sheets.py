@@ -18,10 +18,10 @@ from posexp.video.frame import Frame, Image, even
 
 WIDTH, HEIGHT = 270, 290
 """Of a picture without its line, px: upright, as people mostly are."""
-COLUMNS = 4
+COLUMNS, GAP = 4, 8
 MARK: Color = (255, 96, 84)
-_BORDER, _GAP, _GROUND, _STRIP = 5, 8, 245, (24, 24, 28)
-_ROOM = 1.5  # of the person's size
+_BORDER, _GROUND, _STRIP = 5, 245, (24, 24, 28)
+_ROOM = 1.3  # of the person's size
 _LEAST = 64  # px of the frame
 
 
@@ -45,7 +45,7 @@ def cut_around(frame: Frame, focus: Floats, size: float) -> Cut:
     focus : (N, 2) array
         What must be seen, px; NaN is left out. The whole frame when nothing is left.
     size : float
-        The person's, px of the frame: there is half as much room again, where the frame has it.
+        The person's, px of the frame: there is a third as much room again, where the frame has it.
     """
     across = WIDTH / HEIGHT
     whole = max(frame.height, frame.width / across)
@@ -113,15 +113,15 @@ def sheet(pictures: Sequence[Image], legend: Sequence[Entry] = ()) -> Image:
     height, width = pictures[0].shape[:2]
     columns = min(len(pictures), COLUMNS)
     rows = -(-len(pictures) // columns)
-    foot = STRIP + _GAP if legend else 0
-    shape = rows * (height + _GAP) + _GAP + foot, columns * (width + _GAP) + _GAP, 3
+    foot = STRIP + GAP if legend else 0
+    shape = rows * (height + GAP) + GAP + foot, columns * (width + GAP) + GAP, 3
     canvas = np.full(shape, _GROUND, np.uint8)
     for index, picture in enumerate(pictures):
-        top = _GAP + index // columns * (height + _GAP)
-        left = _GAP + index % columns * (width + _GAP)
+        top = GAP + index // columns * (height + GAP)
+        left = GAP + index % columns * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     if legend:
-        canvas[-foot - _GAP :] = _STRIP
-        size = min(1.0, (shape[1] - 4 * _GAP) / legend_width(legend))
-        draw_legend(canvas, legend, 2 * _GAP, shape[0] - foot, size)
+        canvas[-foot - GAP :] = _STRIP
+        size = min(1.0, (shape[1] - 4 * GAP) / legend_width(legend))
+        draw_legend(canvas, legend, 2 * GAP, shape[0] - foot, size)
     return canvas
