@@ -120,15 +120,16 @@ def overlay_parts(video: Path) -> None:
 def encoder(video: Path, folder: Path) -> None:
     """x264's options at 720 lines: kB per frame, and dB that luma keeps."""
     from posexp.pose.skeleton import BLAZEPOSE33
-    from posexp.show.overlay import draw_overlay
+    from posexp.show.overlay import OverlayPen
     from posexp.video.source import VideoSource
     from posexp.video.writer import QUICK, VideoWriter
 
     print(f"x264, {video.stem.split('-')[0]}")
     path, (frames, poses) = folder / "x.mp4", with_poses(video, 60)
     pictures = [frame.nv12(720) for frame in frames]
+    pen = OverlayPen(BLAZEPOSE33, "mlkit", 0.3)
     for picture, frame, pose in zip(pictures, frames, poses, strict=True):
-        draw_overlay(picture, frame, pose, BLAZEPOSE33, "mlkit", 0.3)
+        pen.draw(picture, frame, pose)
     for what, options in {
         "as it is": QUICK, "two threads": {**QUICK, "x264-params": "threads=2"},
         "without B-frames": {**QUICK, "bf": "0"},

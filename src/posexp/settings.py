@@ -181,7 +181,7 @@ class OverlaySettings:
     start_frame, stop_frame : int
         Frames ``start_frame <= index < stop_frame``; to the end when `stop_frame` is left out.
     confidence_threshold : float
-        Joints and edges below it are drawn faint; 0..1.
+        Joints and edges below it are drawn faint, as are those that a model says are hidden; 0..1.
     trail : int
         Frames of past positions that are drawn behind the wrists, hips, knees and ankles.
     """

@@ -7,17 +7,18 @@ import pytest
 from clips import encode
 from hypothesis import given
 from hypothesis import strategies as st
+from sequences import STANDING
 
 from posexp.errors import ConfigError
 from posexp.pose.sequence import FramePose
 from posexp.pose.skeleton import COCO17, Skeleton
 from posexp.settings import OverlaySettings
+from posexp.show.captions import Captions
 from posexp.show.drawing import (
     LEFT,
     MIDDLE,
     RIGHT,
     Canvas,
-    draw_caption,
     draw_skeleton,
     draw_trail,
 )
@@ -80,7 +81,7 @@ def draw_all(canvas: Canvas) -> np.ndarray:
     confidence = np.where([joint.startswith("left") for joint in COCO17.joints], 0.9, 0.2)
     draw_trail(canvas, COCO17, deque([points + 20, points + 9, points]))
     draw_skeleton(canvas, COCO17, points, confidence, 0.5)
-    draw_caption(canvas, "a caption of some length   0.99")
+    Captions(COCO17, "a model").draw(canvas, "frame 2   0.99", points, hides=False)
     return rgb(canvas).astype(int)
 
 
@@ -144,13 +145,16 @@ def test_an_overlay_is_drawn_with_all_its_options(tmp_path):
 
 
 class StillFrame(SimpleNamespace):
-    def resized(self, height: int) -> np.ndarray:
-        return np.full((height, 2 * round(self.width * height / self.height / 2), 3), 90, np.uint8)
+    def cut(self, left: int, top: int, width: int, height: int) -> "StillFrame":
+        return self
+
+    def rgb(self) -> np.ndarray:
+        return np.full((self.height, self.width, 3), 90, np.uint8)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 11, 24, 25, 100, 1000])
 def test_key_frames_are_evenly_spread_over_a_video_of_unknown_length(frames):
-    keys = KeyFrames(OverlaySettings(), COCO17, "test")
+    keys = KeyFrames(OverlaySettings(), COCO17)
     pose = FramePose(0, 0.0, np.full((17, 2), np.nan), np.zeros(17))
     for index in range(frames):
         keys.add(StillFrame(index=index, time=index / 50, width=64, height=48), pose)
@@ -171,3 +175,30 @@ def test_settings_are_checked(wrong):
 def test_a_frame_range_is_half_open():
     settings = OverlaySettings(start_frame=3, stop_frame=5)
     assert [frame for frame in range(8) if settings.covers(frame)] == [3, 4]
+
+
+def painted(visibility: np.ndarray, *joints: str) -> int:
+    """How much is changed about the middle of an edge."""
+    points = np.array([STANDING[joint] for joint in COCO17.joints], float)
+    image = np.full((480, 640, 3), 128, np.uint8)
+    draw_skeleton(image, COCO17, points, np.ones(17), 0.3, visibility=visibility)
+    x, y = points[COCO17.indices(joints)].mean(axis=0).astype(int)
+    return int(np.abs(image[y - 3 : y + 4, x - 3 : x + 4].astype(int) - 128).sum())
+
+
+def test_a_limb_is_as_faint_as_its_less_visible_end():
+    visible = np.ones(17)
+    one, both = visible.copy(), visible.copy()
+    one[COCO17.index("left_wrist")] = 0.1
+    both[COCO17.indices(["left_wrist", "left_elbow"])] = 0.1
+    forearm, upper_arm = ("left_elbow", "left_wrist"), ("left_shoulder", "left_elbow")
+    strong = painted(visible, *forearm)
+    assert 0 < painted(one, *forearm) < 0.6 * strong
+    assert painted(both, *forearm) == painted(one, *forearm)
+    assert painted(one, *upper_arm) == painted(visible, *upper_arm)
+    assert painted(both, *upper_arm) < 0.6 * painted(visible, *upper_arm)
+
+
+def test_between_hidden_and_seen_there_is_a_step():
+    changes = [painted(np.full(17, v), "left_elbow", "left_wrist") for v in (0.1, 0.5, 0.9)]
+    assert changes[0] < 0.8 * changes[1] < 0.8 * changes[2]

@@ -303,11 +303,15 @@ def _video_of(run: Run | PoseSequence) -> tuple[Path | None, str]:
     return video, ""
 
 
+_UNTOLD = {"model", "overlay.enabled", "overlay.height"}
+"""Parameters that the table of differences tells in a column of its own, or that change no pose."""
+
+
 def _differences(runs: list[Run]) -> pd.DataFrame:
     """A row per run: what differs between their parameters, and a few of their figures."""
-    keys = dict.fromkeys(key for run in runs for key in run.params)
-    # Keys of one variant only are no difference between the others.
-    differing = [k for k in keys if len({r.params[k] for r in runs if k in r.params}) > 1]
+    keys = dict.fromkeys(key for run in runs for key in run.params if key not in _UNTOLD)
+    # Keys of one variant only are no difference between the others, nor is what each brings along.
+    differing = [k for k in keys if any(_differs(k, each) for each in _comparable(k, runs))]
     figures = {
         "tracking/tracked_share": ("tracked", "{:.1%}"),
         "jitter/residual_torso": ("jitter / torso", "{:.2%}"),
@@ -316,7 +320,8 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         row = {"run": run.id[:8], "model": run.model}
-        values = {key: run.params.get(key, "-") for key in differing if key != "model"}
+        values = {key: run.params.get(key, "-") for key in differing}
+        values = {key: "-" if value == "None" else value for key, value in values.items()}
         # Of a path or an address its end says enough.
         row |= {key: value.rstrip("/").rpartition("/")[2] for key, value in values.items()}
         row |= {
@@ -328,6 +333,17 @@ def _differences(runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("-")
 
 
+def _comparable(key: str, runs: list[Run]) -> list[list[Run]]:
+    """Runs among which a parameter may differ: a model's own among those of that model only."""
+    if not key.startswith("model."):
+        return [runs]
+    return [[run for run in runs if run.model == model] for model in {run.model for run in runs}]
+
+
+def _differs(key: str, runs: list[Run]) -> bool:
+    return len({run.params[key] for run in runs if key in run.params}) > 1
+
+
 def _html(table: pd.DataFrame) -> str:
     body = table.to_html(index=False, border=0, max_rows=200, float_format="{:.4g}".format)
-    return f'<div style="overflow:auto;max-height:360px">{body}</div>'
+    return f'<div class="posexp-table">{body}</div>'

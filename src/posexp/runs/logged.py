@@ -211,7 +211,7 @@ def _worst_frames(
     if not video.is_file() or sha256_of(video) != digest:
         log.warning("%s: the video of the run has gone or changed; no worst frames", video)
         return None
-    worst = WorstFrames(truth, poses.skeleton, poses.model)
+    worst = WorstFrames(truth, poses.skeleton)
     rows = {int(frame): row for row, frame in enumerate(poses.frame)}
     for frame in VideoSource(video, 0.0, None).frames():
         row = rows.get(frame.index)

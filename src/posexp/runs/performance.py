@@ -131,10 +131,8 @@ class _Work:
         self._truth = (
             read_truth(self._truth_path, info.width, info.height) if self._truth_path else None
         )
-        self._worst = (
-            WorstFrames(self._truth.poses, skeleton, estimator.name) if self._truth else None
-        )
-        self._keys = KeyFrames(job.config.overlay, skeleton, estimator.name)
+        self._worst = WorstFrames(self._truth.poses, skeleton) if self._truth else None
+        self._keys = KeyFrames(job.config.overlay, skeleton)
         self._extraction: Extraction | None = None
 
     @property

@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 from posexp.files import save_table, whole
 from posexp.measure.comparison import Comparison
 from posexp.show import comparison_figures as draw
+from posexp.show.captions import Entry
 from posexp.show.figures import as_png, save
 from posexp.show.palette import colors
 from posexp.show.picture_files import encoded, save_picture
-from posexp.show.pictures import person_picture, sheet
+from posexp.show.pictures import person_picture
+from posexp.show.sheets import sheet
 from posexp.video.frame import Image
 from posexp.video.source import VideoSource
 
@@ -84,9 +86,8 @@ def disagreement_pictures(comparison: Comparison, video: Path) -> list[tuple[int
             (comparison.sequences[label].skeleton, image, shades[label])
             for label, image in poses.items()
         ]
-        caption = f"frame {frame.index}  {frame.time:.2f} s  "
-        caption += f"{100 * comparison.disagreement[row]:.0f} % of the torso"
-        found[row] = person_picture(frame, focus, skeletons, caption)
+        apart = f"{100 * comparison.disagreement[row]:.0f} % torso"
+        found[row] = person_picture(frame, focus, skeletons, apart)
         if len(found) == len(wanted):
             break
     return [(int(comparison.frame[row]), found[row]) for row in rows if row in found]
@@ -120,7 +121,7 @@ def write_comparison(
     for name, figure in drawn.items():
         save(figure, folder / "figures" / f"{name}.png")
     if pictures:
-        save_picture(sheet([image for _, image in pictures]), folder / "figures/worst_frames.png")
+        save_picture(_sheet(comparison, pictures), folder / "figures/worst_frames.png")
     path = folder / "comparison.html"
     with whole(path) as part:
         part.write_text(_page(comparison, title, tables, drawn, pictures), encoding="utf-8")
@@ -181,7 +182,7 @@ def _page(
         "<h2>Where they disagree most</h2>", _picture(drawn["disagreement"]),
         *(['<p class="note">Grey: runs follow different people.</p>', _table(different)]
           if len(different) else []),
-        _image(sheet([image for _, image in pictures])) if pictures else
+        _image(_sheet(comparison, pictures)) if pictures else
         '<p class="note">The video is not where it was: no pictures.</p>',
         "<h2>By joint</h2>", _picture(drawn["distance_by_joint"]),
         "<h2>Angles</h2>", _picture(drawn["angles"]),
@@ -226,6 +227,11 @@ def _image(image: Image) -> str:
 
 def _tag(data: bytes, kind: str = "png") -> str:
     return f'<img alt="" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+
+
+def _sheet(comparison: Comparison, pictures: list[tuple[int, Image]]) -> Image:
+    legend = [Entry(label, _rgb(color)) for label, color in colors(comparison).items()]
+    return sheet([image for _, image in pictures], legend)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -1,8 +1,9 @@
-"""Skeletons, trails and captions drawn on a picture, whether it is RGB or on its way to x264."""
+"""Skeletons and trails drawn on a picture, whether it is RGB or on its way to x264."""
 
 from __future__ import annotations
 
 import colorsys
+import math
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from posexp.pose.sequence import Floats
 from posexp.pose.skeleton import BODY, REGIONS, Skeleton
+from posexp.show.size import size_of as person_size
 from posexp.video.frame import Image, Matrix, Nv12
 
 # Okabe and Ito's blue, orange and yellow, lightened for video: apart for the colour-blind too.
@@ -23,6 +25,10 @@ Color = tuple[int, int, int]
 Canvas = Image | Nv12
 """A picture to draw on, in place: (h, w, 3) uint8 RGB, or one that goes to an encoder."""
 _SIDES: dict[str, Color] = {"left": LEFT, "right": RIGHT, "": MIDDLE}
+FAINT = 0.4
+"""Opacity of what a model is not sure of, or what is hidden."""
+_OPACITIES = np.array([FAINT, 0.7, 1.0])
+_HIDDEN = (0.35, 0.65)  # visibility: between hidden and seen there is a step, or limbs would blink
 _SUBPIXEL = 4  # bits: OpenCV draws at 1/16 px
 _RGB: Matrix = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0))
 
@@ -31,7 +37,7 @@ _LARGE = {*BODY, "left_heel", "right_heel", "left_foot_index", "right_foot_index
 _TRAILED = {"left_wrist", "right_wrist", "left_hip", "right_hip", *REGIONS["legs"]}
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """One array of a canvas."""
 
     pixels: Image  # (h, w) or (h, w, channels)
@@ -39,7 +45,7 @@ class _Layer(NamedTuple):
     inks: Matrix  # a row per channel: from R, G, B, 1
 
 
-class _Stroke(NamedTuple):
+class Stroke(NamedTuple):
     """Lines of one colour and width, which are drawn at once; a dot is a line of no length."""
 
     ends: NDArray[np.int64]  # (n, 2) indices of points
@@ -47,7 +53,7 @@ class _Stroke(NamedTuple):
     width: float  # px
 
 
-def size_of(canvas: Canvas) -> tuple[int, int]:
+def extent(canvas: Canvas) -> tuple[int, int]:
     """Height and width, px."""
     height, width = (canvas.y if isinstance(canvas, Nv12) else canvas).shape[:2]
     return height, width
@@ -60,6 +66,8 @@ def draw_skeleton(
     confidence: Floats,
     threshold: float,
     color: Color | None = None,
+    visibility: Floats | None = None,
+    size: float = math.nan,
 ) -> None:
     """Draw one pose into a picture, in place.
 
@@ -71,38 +79,30 @@ def draw_skeleton(
         0..1; joints below `threshold` and edges to them are faint.
     color : (r, g, b), optional
         In place of the sides' colours.
+    visibility : (J,) array, optional
+        0..1; hidden joints are faint, and edges by the end that is less visible.
+    size : float
+        The person's, px of the picture, as `posexp.show.size` has it: lines are as much thinner as
+        the person is smaller. That of these points when left out.
     """
-    unit = max(1.0, min(size_of(canvas)) / 240)
-    seen, sure = np.isfinite(points).all(axis=1), confidence >= threshold
+    size = person_size(skeleton, points) if math.isnan(size) else size
+    unit = _unit(canvas, size)
+    opacity = np.where(confidence >= threshold, 1.0, FAINT)
+    if visibility is not None:
+        opacity = np.minimum(opacity, _OPACITIES[np.searchsorted(_HIDDEN, visibility)])
     ends, strokes = _strokes(skeleton)
-    drawn, strong = seen[ends].all(axis=1), sure[ends].all(axis=1)
-    for chosen, opacity in ((drawn & ~strong, 0.4), (drawn & strong, 1.0)):
+    opacity = opacity[ends].min(axis=1)
+    opacity[~np.isfinite(points).all(axis=1)[ends].all(axis=1)] = 0
+    for level in _OPACITIES:
+        chosen = opacity == level
+        if not chosen.any():
+            continue
         picked = [
-            _Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
+            Stroke(ends[part][chosen[part]], color if color and shade != DARK else shade,
                     unit * width)
             for part, shade, width in strokes
         ]  # fmt: skip
-        _paint(canvas, points, picked, opacity)
-
-
-def draw_caption(canvas: Canvas, text: str) -> None:
-    """Write one line on a dark strip along the lower border, in place."""
-    height, width = size_of(canvas)
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    (length, _), _ = cv2.getTextSize(text, font, 1.0, 1)
-    # As wide as a portrait allows, and no larger than looks right on a landscape.
-    size = min(height / 1000, 0.92 * width / (0.85 * length))
-    for layer in _layers(canvas):
-        scale = size * layer.scale
-        strip = layer.pixels[-round(layer.scale * max(12, round(38 * size))) :]
-        strip[...] = cv2.convertScaleAbs(
-            strip, alpha=1 / 3, beta=2 / 3 * _ink(layer.inks, (0, 0, 0))[0]
-        )
-        origin = round(14 * scale), layer.pixels.shape[0] - round(12 * scale)
-        cv2.putText(
-            layer.pixels, text, origin, font, 0.85 * scale, _ink(layer.inks, (235, 235, 235)),
-            max(1, round(1.6 * scale)), cv2.LINE_AA,
-        )  # fmt: skip
+        paint(canvas, points, picked, level)
 
 
 def draw_trail(canvas: Canvas, skeleton: Skeleton, trail: deque[Floats]) -> None:
@@ -115,21 +115,32 @@ def draw_trail(canvas: Canvas, skeleton: Skeleton, trail: deque[Floats]) -> None
     """
     points, shades = np.concatenate(trail), _shades(skeleton)
     seen = np.isfinite(points).all(axis=1)
-    width, strokes = size_of(canvas)[0] / 360, []
+    width, strokes = extent(canvas)[0] / 360, []
     for joint, name in enumerate(skeleton.joints):
         if name in _TRAILED:
             places = np.arange(joint, len(points), len(skeleton.joints))
             ends = np.stack([places[:-1], places[1:]], axis=1)
-            strokes.append(_Stroke(ends[seen[ends].all(axis=1)], _pale(shades[joint]), width))
-    _paint(canvas, points, strokes, 0.65)
+            strokes.append(Stroke(ends[seen[ends].all(axis=1)], _pale(shades[joint]), width))
+    paint(canvas, points, strokes, 0.65)
 
 
-def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: float) -> None:
+def _unit(canvas: Canvas, size: float) -> float:
+    """What lengths of lines and dots are multiplied with, px.
+
+    By the person's size; no more than where the person fills the picture, and no less than the eye
+    can follow.
+    """
+    side = min(extent(canvas))
+    most, least = max(1.0, side / 240), max(0.55, side / 1300)
+    return max(least, min(size / 200, most)) if size > 0 else most
+
+
+def paint(canvas: Canvas, points: Floats, strokes: list[Stroke], opacity: float) -> None:
     """Draw strokes between points, (n, 2) px of the picture, as one layer of this opacity."""
     strokes = [stroke for stroke in strokes if len(stroke.ends)]
     if not strokes:
         return
-    for layer in _layers(canvas):
+    for layer in layers(canvas):
         places = _fixed(layer.scale * points)
         if opacity < 1:
             used = np.concatenate([stroke.ends.ravel() for stroke in strokes])
@@ -140,7 +151,7 @@ def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: floa
         further = 1 - layer.scale
         for ends, color, width in strokes:
             cv2.polylines(
-                layer.pixels, list(places[ends]), False, _ink(layer.inks, color),
+                layer.pixels, list(places[ends]), False, ink(layer.inks, color),
                 max(1, round(layer.scale * width + further)), cv2.LINE_AA, _SUBPIXEL,
             )  # fmt: skip
         if opacity < 1 and before.size:
@@ -148,16 +159,17 @@ def _paint(canvas: Canvas, points: Floats, strokes: list[_Stroke], opacity: floa
             after[...] = cv2.addWeighted(after, opacity, before, 1 - opacity, 0)
 
 
-def _layers(canvas: Canvas) -> Iterator[_Layer]:
+def layers(canvas: Canvas) -> Iterator[Layer]:
+    """The arrays of a picture: one of RGB, two on their way to an encoder."""
     if isinstance(canvas, Nv12):
-        yield _Layer(canvas.y, 1.0, canvas.from_rgb[:1])
-        yield _Layer(canvas.uv, 0.5, canvas.from_rgb[1:])
+        yield Layer(canvas.y, 1.0, canvas.from_rgb[:1])
+        yield Layer(canvas.uv, 0.5, canvas.from_rgb[1:])
     else:
-        yield _Layer(canvas, 1.0, _RGB)
+        yield Layer(canvas, 1.0, _RGB)
 
 
 @lru_cache(maxsize=64)
-def _ink(inks: Matrix, color: Color) -> tuple[int, ...]:
+def ink(inks: Matrix, color: Color) -> tuple[int, ...]:
     """What is stored for an R, G, B."""
     red, green, blue = color
     return tuple(round(r * red + g * green + b * blue + low) for r, g, b, low in inks)

@@ -1,4 +1,4 @@
-"""The overlay: every frame of a video with its skeleton and a caption."""
+"""The overlay: every frame of a video with its skeleton, a caption and a legend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from posexp.pose.sequence import Floats, FramePose
 from posexp.pose.skeleton import BODY, Skeleton
 from posexp.settings import OverlaySettings
-from posexp.show.drawing import Canvas, draw_caption, draw_skeleton, draw_trail, size_of
+from posexp.show.captions import Captions
+from posexp.show.drawing import Canvas, draw_skeleton, draw_trail, extent
+from posexp.show.size import SteadySize, size_of
 from posexp.video.frame import Frame, even
 from posexp.video.writer import VideoWriter
 
@@ -35,9 +37,9 @@ class OverlayVideo:
     def __init__(
         self, path: Path, settings: OverlaySettings, skeleton: Skeleton, label: str, fps: float
     ) -> None:
-        self._settings, self._skeleton, self._label = settings, skeleton, label
+        self._settings = settings
+        self._pen = OverlayPen(skeleton, label, settings.confidence_threshold, settings.trail)
         self._writer = VideoWriter(path, fps)
-        self._trail: deque[Floats] = deque(maxlen=settings.trail + 1)
         self._origin: float | None = None
 
     def add(self, frame: Frame, pose: FramePose) -> None:
@@ -48,8 +50,7 @@ class OverlayVideo:
         self._origin = frame.time if self._origin is None else self._origin
         height = even(min(self._settings.height or frame.height, frame.height))
         picture = frame.nv12(height)
-        threshold = self._settings.confidence_threshold
-        draw_overlay(picture, frame, pose, self._skeleton, self._label, threshold, self._trail)
+        self._pen.draw(picture, frame, pose)
         self._writer.write(picture, frame.time - self._origin)
 
     def close(self) -> bool:
@@ -61,23 +62,40 @@ class OverlayVideo:
         self._writer.discard()
 
 
-def draw_overlay(
-    canvas: Canvas,
-    frame: Frame,
-    pose: FramePose,
-    skeleton: Skeleton,
-    label: str,
-    threshold: float,
-    trail: deque[Floats] | None = None,
-) -> None:
-    """Draw the skeleton and a caption on the picture of `frame`, of whatever size, in place."""
-    height, width = size_of(canvas)
-    scale = np.array([width / frame.width, height / frame.height])
-    points = pose.image * scale
-    if trail is not None and (trail.maxlen or 0) > 1:
-        trail.append(points)
-        draw_trail(canvas, skeleton, trail)
-    draw_skeleton(canvas, skeleton, points, pose.confidence, threshold)
-    body = pose.confidence[skeleton.indices(BODY)].mean()
-    said = pose.note or f"confidence {body:.2f}"
-    draw_caption(canvas, f"{label}   frame {frame.index}   {frame.time:.2f} s   {said}")
+class OverlayPen:
+    """What draws a video's overlay, frame after frame, on pictures of one size.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+        Of the poses.
+    label : str
+        Named in the caption.
+    threshold : float
+        Joints of less confidence, and edges to them, are faint; 0..1.
+    trail : int
+        Frames of past positions behind some joints.
+    """
+
+    def __init__(self, skeleton: Skeleton, label: str, threshold: float, trail: int = 0) -> None:
+        self._skeleton, self._threshold = skeleton, threshold
+        self._captions = Captions(skeleton, label)
+        self._body = skeleton.indices(BODY)
+        self._size = SteadySize()
+        self._trail: deque[Floats] = deque(maxlen=trail + 1)
+
+    def draw(self, canvas: Canvas, frame: Frame, pose: FramePose) -> None:
+        """Draw skeleton, caption and legend, in place, on the picture of `frame`, of any size."""
+        height, width = extent(canvas)
+        points = pose.image * np.array([width / frame.width, height / frame.height])
+        size = self._size.update(size_of(self._skeleton, points), frame.time)
+        if self._trail.maxlen != 1:
+            self._trail.append(points)
+            draw_trail(canvas, self._skeleton, self._trail)
+        draw_skeleton(
+            canvas, self._skeleton, points, pose.confidence, self._threshold,
+            visibility=pose.visibility, size=size,
+        )  # fmt: skip
+        said = pose.note or f"confidence {pose.confidence[self._body].mean():.2f}"
+        said = f"frame {frame.index}   {frame.time:.2f} s   {said}"
+        self._captions.draw(canvas, said, points, pose.visibility is not None)

@@ -111,13 +111,21 @@ class Run:
 
     def _repr_html_(self) -> str:
         """For notebooks: what it was, what came out, and where it is."""
-        keys = ("tracking/frames", "tracking/tracked_share", "jitter/residual_torso",
-                "error/mean_px", "pck/0.10")  # fmt: skip
+        told = {
+            "tracking/frames": ("frames", "{:.0f}"),
+            "tracking/tracked_share": ("tracked", "{:.1%}"),
+            "jitter/residual_torso": ("jitter", "{:.2%} of the torso"),
+            "error/mean_px": ("error", "{:.2f} px"), "pck/0.10": ("PCK@0.1", "{:.1%}"),
+        }  # fmt: skip
         rows = [
             ("model", self.model),
             ("video", str(self.video or "")),
             ("status", self.status),
-            *((key, f"{self.metrics[key]:.4g}") for key in keys if key in self.metrics),
+            *(
+                (name, form.format(self.metrics[key]))
+                for key, (name, form) in told.items()
+                if key in self.metrics
+            ),
             ("files", self.artifacts),
         ]
         cells = "".join(
