@@ -20,7 +20,6 @@ from posexp.movement.filters import fill_gaps, low_pass
 from posexp.movement.repetitions import Repetitions
 from posexp.movement.swaps import swapped, without_swaps
 from posexp.movement.uncertainty import match
-from posexp.movement.view import view
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import ScaleSettings
 from posexp.video.embedded import embedded_clip
@@ -88,7 +87,7 @@ def markers() -> None:
             print(f"squat.mp4, {model}, angles {'in space' if ending else 'in the plane'}: "
                   f"knee {min(knees):.1f} deg on the better side, {max(knees):.1f} on the other, "
                   f"trunk {trunk:.1f}", flush=True)  # fmt: skip
-        print(f"squat.mp4, {model}: {view(poses).sentence}")
+        print(f"squat.mp4, {model}: {clean(poses).view.sentence}")
         rises = pd.read_csv(clips / "squat.rises.csv").to_numpy()
         tell_times(f"squat.mp4, {model}", posexp.repetitions(poses), rises)
 
@@ -131,8 +130,7 @@ def cost() -> None:
     """Of 30 s at 50 frames/s, beside nothing else."""
     long = _repeated(posexp.extract(embedded_clip(), "mlkit"), 1500)
     begin = time.perf_counter()
-    cleaned = clean(long).poses
-    posexp.angles(cleaned)
+    cleaned = clean(long)
     posexp.repetitions(long, cleaned=cleaned)
     print(f"30 s of mlkit, 50 frames/s: cleaned, angles and repetitions in "
           f"{time.perf_counter() - begin:.2f} s")  # fmt: skip

@@ -16,9 +16,10 @@ from posexp.errors import TableError
 from posexp.exports.formats import FORMATS
 from posexp.exports.recording import Recording
 from posexp.exports.write import export_into
-from posexp.measure.kinematics import angles
+from posexp.movement.angles import angles
 from posexp.pose.skeleton import BLAZEPOSE33, COCO17
 from posexp.store.run import Run
+from tests.movement.people import chair_stands
 
 FRAMES, FPS, LOST, HIDDEN = 30, 50, 4, (9, 10)
 VIDEO = "/films/min film å.mp4"
@@ -100,7 +101,8 @@ def test_xlsx(folder):
     columns = [f"{joint}_{axis}_px" for joint in COCO17.joints for axis in "xy"]
     same(keypoints[columns].to_numpy().reshape(POSES.image.shape), POSES.image)
     assert list(keypoints["frame"]) == list(POSES.frame)
-    same(tables["angles"]["left_knee_deg"], angles(POSES)["left_knee"].to_numpy())
+    expected = angles(POSES)["left_knee_flexion"].to_numpy()
+    same(tables["angles"]["left_knee_flexion_deg"], expected)
     about = dict(tables["about"].itertuples(index=False))
     assert about["video"] == VIDEO and about["unit"] == "px" and about["model"] == "thunder"
     space = pd.read_excel(folder / "m.xlsx", sheet_name="keypoints")
@@ -115,7 +117,7 @@ def test_mat(folder):
     same(read["confidence"], POSES.confidence, 1e-7)
     assert list(read["joints"]) == list(COCO17.joints) and read["video"] == VIDEO
     assert np.array_equal(read["time"], POSES.time)
-    same(read["angles"]["trunk"], angles(POSES)["trunk"].to_numpy())
+    same(read["angles"]["trunk_lean"], angles(POSES)["trunk_lean"].to_numpy())
     read = loadmat(folder / "m.mat", simplify_cells=True)
     same(read["points"], SPACE.world, 1e-7)
     assert read["unit"] == "m" and "away from the camera" in read["axes"]
@@ -280,7 +282,7 @@ def test_opensim(folder, tmp_path):
     assert tuple(read["px_labels"]) == COCO17.joints
     for name in ("px_time", "m_time", "mot_time"):
         assert read[name] == pytest.approx(POSES.time, abs=1e-8)
-    expected = angles(POSES)
+    expected = angles(POSES).drop(columns=["frame", "time"])
     assert list(read["mot_labels"]) == list(expected)
     same(read["mot"], expected.interpolate(limit_direction="both").to_numpy(), 1e-5)
     assert expected.isna().to_numpy().any()
@@ -352,6 +354,20 @@ def test_what_a_run_has_cleaned_is_taken_unless_raw_is_asked_for(tmp_path):
     raw = run.export(out / "raw.csv", what="raw", unit="m")
     table = pd.read_csv(raw)
     same(table["x_m"].to_numpy().reshape(FRAMES, 17), POSES.image[..., 0] * 0.002, 1e-6)
+
+
+def test_angles_are_of_one_convention_with_and_without_the_runs_own(tmp_path):
+    """0 is straight, also in what is exported of raw poses."""
+    stands = chair_stands((2,), stop=5)
+    run = logged(tmp_path / "run", stands)
+    made = pd.read_excel(run.export(tmp_path / "raw.xlsx"), sheet_name="angles")
+    stands.to_parquet(tmp_path / "run/keypoints/cleaned.parquet")
+    (tmp_path / "run/angles").mkdir()
+    angles(stands).to_csv(tmp_path / "run/angles/angles.csv", index=False)
+    own = pd.read_excel(run.export(tmp_path / "own.xlsx"), sheet_name="angles")
+    pd.testing.assert_frame_equal(made, own, atol=1e-6)
+    upright = made["left_knee_flexion_deg"][stands.time > 3.5]
+    assert upright.min() >= 0 and upright.iloc[0] < 30
 
 
 def test_nwb_says_when_the_run_began(tmp_path):

@@ -28,6 +28,7 @@ from posexp.runs.recovery import log_waiting, recover
 from posexp.settings import TrackingSettings
 from posexp.store.archive import Archive
 from posexp.store.mlflow import Store
+from posexp.video.embedded import embedded_clip
 
 SMALL = ("overlay=none",)
 
@@ -109,6 +110,29 @@ def test_a_sweep_killed_twice_and_without_its_server_ends_with_exactly_its_runs(
         counts = {run.tags["video"]: run.metrics["tracking/frames"] for run in runs}
         assert sorted(counts.values()) == [8.0 + index for index in range(12)]
     assert not list((here / "mlruns" / "pending").iterdir())
+
+
+def test_a_killed_run_has_the_movement_of_what_it_had_seen(here: Path) -> None:
+    clip = embedded_clip()
+    process = start(f"video={clip}", "model=mlkit", "person=off", "scale.height_m=1.75", *SMALL,
+                    cwd=here)  # fmt: skip
+
+    def frames() -> int:
+        return sum(p.stat().st_size for p in here.glob("mlruns/pending/*/poses.journal")) // 1100
+
+    wait_for(lambda: frames() >= 120, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+    assert posexp_command("sync", cwd=here).returncode == 0
+    (run,) = runs_of(store_of(here))
+    assert run.status == "KILLED" and len(run.poses()) >= 120
+    cleaned = posexp.PoseSequence.read(run.file("keypoints/cleaned.parquet"))
+    angles, found = run.table("angles/angles.csv"), run.table("movement/repetitions.csv")
+    assert len(cleaned) == len(angles) == len(run.poses()) and found is not None
+    assert len(found) == run.metrics["movement/repetitions"]
+    assert run.metrics["movement/m_per_px"] > 0
+    notes = run.file("movement/notes.txt").read_text(encoding="utf-8")
+    assert run.tags["movement"].startswith(notes.splitlines()[0])
 
 
 def test_signals_at_random_moments_lose_nothing(here: Path) -> None:

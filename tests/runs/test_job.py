@@ -282,7 +282,9 @@ def test_what_went_wrong_is_said_though_the_server_is_down_too(
     assert raised.value is error
     (path,) = Archive(settings).outbox.base.iterdir()
     assert RunRecord.read(path).status == status
-    assert (path / "artifacts" / "keypoints" / "keypoints.csv").is_file()
+    for name in ("keypoints/keypoints.csv", "keypoints/cleaned.csv", "angles/angles.csv",
+                 "movement/notes.txt"):  # fmt: skip
+        assert (path / "artifacts" / name).is_file()
     assert any(str(path) in r.getMessage() and "sync" in r.getMessage() for r in caplog.records)
     monkeypatch.setattr(worker, "_loaded", lambda _: Meanwhile(raising(error)))
     outcome = worker.attempt(task)

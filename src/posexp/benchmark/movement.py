@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from posexp.benchmark.rendering.events import EVENTS
 from posexp.measure.metrics import quantile
-from posexp.movement.angles import WORLD, angles
+from posexp.movement.angles import WORLD
 from posexp.movement.cleaning import clean
 from posexp.movement.repetitions import repetitions
+from posexp.movement.uncertainty import match
 from posexp.pose.sequence import PoseSequence
 
 _JOINTS = {
@@ -37,17 +38,17 @@ def movement_metrics(
     dict
         Those of `event_metrics` and of `angle_metrics`.
     """
-    cleaned = clean(poses).poses
+    cleaned = clean(poses)
     found = repetitions(poses, cleaned=cleaned).table
-    return event_metrics(found, events) | angle_metrics(angles(cleaned), true_angles)
+    return event_metrics(found, events) | angle_metrics(cleaned.angles, true_angles)
 
 
 def event_metrics(found: pd.DataFrame, events: pd.DataFrame) -> dict[str, float]:
     """How many repetitions are found, and how far off their moments are.
 
     A repetition is that of the true one with whose rise (from the hips' start to standing) its own
-    overlaps most; the first to do so counts. The true moments are those at a tenth of the peak
-    velocity, as posexp's own are.
+    overlaps most, as `movement.uncertainty.match` pairs them. The true moments are those
+    at a tenth of the peak velocity, as posexp's own are.
 
     Parameters
     ----------
@@ -63,28 +64,22 @@ def event_metrics(found: pd.DataFrame, events: pd.DataFrame) -> dict[str, float]
         none), and the mean absolute errors ``movement/{event}_ms`` of each event and
         ``movement/rise_ms`` of the rise's duration, ms; infinite where one is not known.
     """
-    pairs: list[tuple[int, pd.Series]] = []
-    for _, one in found.iterrows():
-        overlap = np.minimum(one["standing"], events["standing_tenth"]) - np.maximum(
-            one["rise_start"], events["rise_start_tenth"]
-        )
-        best = int(np.argmax(overlap.to_numpy()))
-        if overlap.iloc[best] > 0 and best not in [row for row, _ in pairs]:
-            pairs.append((best, one))
-    errors: dict[str, list[float]] = {name: [] for name in (*EVENTS, "rise")}
-    seen = dict(pairs)
-    for row, true in events.iterrows():
-        one = seen.get(row)
-        for name in EVENTS:
-            apart = np.nan if one is None else one[name] - true[f"{name}_tenth"]
-            errors[name].append(apart)
-        errors["rise"].append(errors["standing"][-1] - errors["rise_start"][-1])
+    true = events[[f"{name}_tenth" for name in EVENTS]].set_axis(list(EVENTS), axis=1)
+    rise = ["rise_start", "standing"]
+    partners = match(true[rise].to_numpy(float), found[rise].to_numpy(float))
+    count = sum(partner is not None for partner in partners)
+    # Row -1, which no repetition has, is filled with NaN.
+    mine = found[list(EVENTS)].reset_index(drop=True).reindex(
+        [-1 if partner is None else partner for partner in partners]
+    )  # fmt: skip
+    errors = pd.DataFrame(mine.to_numpy(float) - true.to_numpy(float), columns=list(EVENTS))
+    errors["rise"] = errors["standing"] - errors["rise_start"]
     metrics = {
-        "movement/found_share": len(pairs) / len(events),
-        "movement/extra": float(len(found) - len(pairs)),
+        "movement/found_share": count / len(events),
+        "movement/extra": float(len(found) - count),
     }
     for name, values in errors.items():
-        off = 1000 * np.abs(np.array(values, float))
+        off = 1000 * np.abs(values.to_numpy())
         metrics[f"movement/{name}_ms"] = float(np.where(np.isnan(off), np.inf, off).mean())
     return metrics
 

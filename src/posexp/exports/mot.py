@@ -49,8 +49,8 @@ MOT = Format(
     program="OpenSim",
     holds="joint angles, degrees, by posexp's names and definitions",
     units=(),
-    axes="none: angles of the run's angles.csv; of raw keypoints those in the image plane that "
-    "reading-the-numbers.md explains",
+    axes="none: the angles of movement.md, 0 is straight: in the image plane, and in space "
+    "(_world) of 3D variants",
     missing="on a straight line between what was seen, and said: OpenSim reads no mot file with "
     "gaps. An angle that was never seen is left out",
     lacks="coordinates, confidence; uneven times: resampled to a constant rate. Its names and "

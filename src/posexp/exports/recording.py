@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.errors import ConfigError, TableError, check_choice
-from posexp.measure.kinematics import angles
+from posexp.movement.angles import angles
 from posexp.pose.sequence import PoseSequence
 
 UNITS = ("px", "m")
@@ -32,7 +32,7 @@ class Recording:
         `m_per_px`.
     angles : DataFrame, optional
         Degrees, a row per frame; columns ``frame`` and ``time`` are no angles. Those of
-        `posexp.measure.kinematics.angles` by default.
+        `posexp.angles` by default.
     repetitions : DataFrame, optional
         A row per repetition.
     m_per_px : float, optional

@@ -50,6 +50,9 @@ class Logged(Protocol):
     def file(self, path: str) -> Path:
         """One of its files; TrackingError when it has none such."""
 
+    def table(self, path: str) -> pd.DataFrame | None:
+        """One of its tables; None when it has none such."""
+
     def poses(self) -> PoseSequence:
         """As the model saw them."""
 
@@ -173,10 +176,10 @@ def recording(run: Logged, what: str | None = None, unit: str = "px") -> Recordi
             "Take what=raw",
         )  # fmt: skip
     poses = PoseSequence.read(cleaned) if cleaned else run.poses()
-    angles = _table(run, ANGLES) if cleaned else None
+    angles = run.table(ANGLES) if cleaned else None
     began = datetime.fromtimestamp(run.start_ms / 1000, timezone.utc)
     return Recording(
-        poses, "cleaned" if cleaned else "raw", unit, angles, _table(run, REPETITIONS),
+        poses, "cleaned" if cleaned else "raw", unit, angles, run.table(REPETITIONS),
         run.metrics.get(SCALE), 0.3 if run.threshold is None else run.threshold, began,
     )  # fmt: skip
 
@@ -244,8 +247,3 @@ def _file(run: Logged, path: str) -> Path | None:
         return run.file(path)
     except TrackingError:
         return None
-
-
-def _table(run: Logged, path: str) -> pd.DataFrame | None:
-    file = _file(run, path)
-    return None if file is None else pd.read_csv(file)

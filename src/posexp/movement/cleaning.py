@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from posexp.errors import ConfigError, ModelError, check_choice
 from posexp.models import registry
 from posexp.models.model import Model
+from posexp.movement.angles import angles
 from posexp.movement.filters import BRIDGED, CUTOFF, fill_gaps, low_pass, outliers
 from posexp.movement.swaps import body_size, swapped, without_swaps
+from posexp.movement.view import View, view
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import CLEANINGS
 
@@ -61,6 +65,16 @@ class Cleaned:
 
     poses: PoseSequence
     steps: tuple[Step, ...] = ()
+
+    @cached_property
+    def angles(self) -> pd.DataFrame:
+        """As `movement.angles.angles` tells them."""
+        return angles(self.poses)
+
+    @cached_property
+    def view(self) -> View:
+        """From where the person is seen."""
+        return view(self.poses)
 
     def described(self) -> list[dict[str, Any]]:
         """The steps as plain data, for a file."""

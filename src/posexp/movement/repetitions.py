@@ -10,14 +10,14 @@ import pandas as pd
 from posexp.errors import check_choice
 from posexp.measure.quality import torso_length
 from posexp.movement.angles import WORLD, angles
-from posexp.movement.cleaning import clean
+from posexp.movement.cleaning import Cleaned, clean
 from posexp.movement.events import Seen, activity_of
 from posexp.movement.filters import Array
 from posexp.movement.outcomes import outcomes, sentence
 from posexp.movement.phases import Repetition, repetitions_in
 from posexp.movement.scale import Scale, scale_of, tilt_of
 from posexp.movement.uncertainty import SUFFIX, bootstrap
-from posexp.movement.view import View, view
+from posexp.movement.view import View
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import ACTIVITIES, ScaleSettings
 
@@ -71,7 +71,7 @@ def repetitions(
     poses: PoseSequence,
     activity: str = "auto",
     scale: ScaleSettings | None = None,
-    cleaned: PoseSequence | None = None,
+    cleaned: Cleaned | None = None,
 ) -> Repetitions:
     """Find the chair stands or squats of a clip, and measure each.
 
@@ -83,7 +83,7 @@ def repetitions(
         What is done; ``auto``: squats where the hips turn round at the bottom without a rest.
     scale : ScaleSettings, optional
         What is known in metres: then rises and velocities are told in m and m/s too.
-    cleaned : PoseSequence, optional
+    cleaned : Cleaned, optional
         The same, cleaned, where that has been done; `poses` cleaned in the standard way by default.
 
     Returns
@@ -99,11 +99,11 @@ def repetitions(
     check_choice("activity", activity, ACTIVITIES)
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")
-    cleaned = clean(poses).poses if cleaned is None else cleaned
-    where = view(cleaned)
+    cleaned = clean(poses) if cleaned is None else cleaned
+    where = cleaned.view
     space = WORLD if where.in_space and not where.trusted else ""
-    metres = scale_of(cleaned, scale or ScaleSettings())
-    seen = seen_in(cleaned, space, metres.metres_per_px)
+    metres = scale_of(cleaned.poses, scale or ScaleSettings())
+    seen = seen_in(cleaned.poses, cleaned.angles, space, metres.metres_per_px)
     if not (np.isfinite(seen.hips) | np.isfinite(seen.shoulders)).any():
         activity = "sit_to_stand" if activity == "auto" else activity
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
@@ -122,18 +122,22 @@ def repetitions(
     if not rows and not notes:
         notes.append(f"the {seen.height(activity)} never rise")
     elif rows:
-        spread, of_figures = bootstrap(compute, seen, seen_in(poses, space))
+        spread, of_figures = bootstrap(compute, seen, seen_in(poses, angles(poses), space))
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
-    notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned))]
+    notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned.poses))]
     return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen, where)
 
 
-def seen_in(poses: PoseSequence, space: str = "", metres_per_px: float = float("nan")) -> Seen:
+def seen_in(
+    poses: PoseSequence, table: pd.DataFrame, space: str, metres_per_px: float = float("nan")
+) -> Seen:
     """Heights and angles of a sequence; NaN for what its skeleton lacks.
 
     Parameters
     ----------
+    table : DataFrame
+        Its `angles`.
     space : {"", "_world"}
         Angles in the picture's plane, or in space.
     """
@@ -148,7 +152,7 @@ def seen_in(poses: PoseSequence, space: str = "", metres_per_px: float = float("
     names = [f"{side}_{angle}" for angle in ("knee_flexion", "ankle_dorsiflexion")
              for side in ("left", "right")]  # fmt: skip
     wanted = [f"{name}{space}" for name in ("trunk_lean", *names)]
-    lean, *legs = angles(poses).reindex(columns=wanted).to_numpy(float).T
+    lean, *legs = table.reindex(columns=wanted).to_numpy(float).T
     return Seen(
         poses.time, height("hip"), height("shoulder"), lean, np.stack(legs[:2], axis=1),
         np.stack(legs[2:], axis=1), torso_length(poses), metres_per_px,

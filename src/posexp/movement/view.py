@@ -74,7 +74,7 @@ def view(poses: PoseSequence) -> View:
     Parameters
     ----------
     poses : PoseSequence
-        Raw or cleaned.
+        Cleaned, as a rule (`Cleaned.view`), as angles are; raw ones say the same within a degree.
     """
     in_space = poses.world is not None
     if not set(REGIONS["torso"]) <= set(poses.skeleton.joints):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from posexp.errors import TrackingError
+from posexp.exports.write import REPETITIONS
 from posexp.files import save_table
 from posexp.movement.agreement import OF_CLIPS, agreement, matched, reliability
 from posexp.store import tags
@@ -39,7 +39,7 @@ def reliability_over(comparisons: Sequence[Run]) -> pd.DataFrame:
     """ICC(2,1) between the runs of comparisons of several clips, as `reliability` gives it."""
     clips = []
     for comparison in comparisons:
-        table = _read(comparison, CLIP)
+        table = comparison.table(CLIP)
         if table is not None:
             clips.append(table.set_index("run")[list(OF_CLIPS)].to_dict("index"))
     return reliability(clips)
@@ -47,17 +47,10 @@ def reliability_over(comparisons: Sequence[Run]) -> pd.DataFrame:
 
 def agreement_of(comparison: Run) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """`CLIP` and `AGREEMENT` of a comparison; None where its runs have no repetitions."""
-    clip, table = _read(comparison, CLIP), _read(comparison, AGREEMENT)
+    clip, table = comparison.table(CLIP), comparison.table(AGREEMENT)
     return None if clip is None or table is None else (clip, table)
 
 
 def _table_of(run: Run) -> pd.DataFrame | None:
     """The repetitions that a run logged; None for one that did not look for any."""
-    return _read(run, "movement/repetitions.csv") if tags.MOVEMENT in run.tags else None
-
-
-def _read(run: Run, artifact: str) -> pd.DataFrame | None:
-    try:
-        return pd.read_csv(run.file(artifact))
-    except TrackingError:
-        return None
+    return run.table(REPETITIONS) if tags.MOVEMENT in run.tags else None

@@ -13,10 +13,8 @@ from posexp.config import Config
 from posexp.errors import PosexpError
 from posexp.exports.write import SCALE
 from posexp.files import save_table, whole
-from posexp.movement.angles import angles
-from posexp.movement.cleaning import clean
+from posexp.movement.cleaning import Cleaned, clean
 from posexp.movement.repetitions import Repetitions, repetitions
-from posexp.movement.view import view
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY
 from posexp.show import figures
@@ -36,7 +34,7 @@ def write_movement(poses: PoseSequence, config: Config, record: RunRecord, folde
         Of the artifacts.
     """
     cleaned = clean(poses, config.cleaning)
-    seen = view(poses)
+    seen = cleaned.view
     keypoints, places = folder / "keypoints", ("keypoints", "angles", "figures")
     for place in places:
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -47,19 +45,18 @@ def write_movement(poses: PoseSequence, config: Config, record: RunRecord, folde
     )
     with whole(keypoints / "cleaning.json") as part:
         part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    table = angles(cleaned.poses)
-    save_table(table, folder / "angles" / "angles.csv")
-    figure = angles_over_time(table, f"{poses.model}: joint angles", seen.sentence)
+    save_table(cleaned.angles, folder / "angles" / "angles.csv")
+    figure = angles_over_time(cleaned.angles, f"{poses.model}: joint angles", seen.sentence)
     figures.save(figure, folder / "figures" / "angles.png")
     if np.isfinite(seen.yaw):
         record.metrics["movement/view_yaw_deg"] = seen.yaw
     if seen.sentence:
         record.tags[tags.VIEW] = seen.sentence
-    write_repetitions(poses, cleaned.poses, config, record, folder)
+    write_repetitions(poses, cleaned, config, record, folder)
 
 
 def write_repetitions(
-    poses: PoseSequence, cleaned: PoseSequence, config: Config, record: RunRecord, folder: Path
+    poses: PoseSequence, cleaned: Cleaned, config: Config, record: RunRecord, folder: Path
 ) -> None:
     """``movement/repetitions.csv``, ``movement/notes.txt`` and ``figures/movement.png``.
 

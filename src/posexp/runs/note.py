@@ -24,7 +24,7 @@ _AGAINST_TRUTH = (
 _FILES = (
     ("overlay/overlay.mp4", "overlay"),
     ("overlay/contact_sheet.png", "contact sheet"),
-    ("person/people.jpg", "people"),
+    (tags.PEOPLE_PICTURE, "people"),
     ("figures/movement.png", "movement"),
     ("figures/trajectories.png", "trajectories"),
     ("keypoints/keypoints.csv", "keypoints"),

@@ -24,6 +24,7 @@ from posexp.store.archive import Archive
 from posexp.store.journal import FILE, Journal
 from posexp.store.record import RunRecord
 from posexp.store.run import Run
+from posexp.store.tags import PEOPLE_PICTURE
 from posexp.video.source import VideoSource
 
 log = logging.getLogger("posexp")
@@ -111,7 +112,7 @@ def _with_picture(error: BaseException, run: Run) -> BaseException:
     if not (isinstance(error, ConfigError) and error.subject in ("person", "person.time")):
         return error
     return ConfigError(
-        error.subject, error.problem, f"{error.remedy}; {run.artifacts}/person/people.jpg has them"
+        error.subject, error.problem, f"{error.remedy}; {run.artifacts}/{PEOPLE_PICTURE} has them"
     )
 
 

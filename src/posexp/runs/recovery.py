@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posexp.config import Config
 from posexp.errors import Refused, TrackingError
 from posexp.files import sweep_up
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import Skeleton
 from posexp.runs.job import Job
 from posexp.runs.note import describe
+from posexp.settings import KeypointSettings, ScaleSettings
 from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.journal import FILE, read_journal
@@ -138,8 +142,8 @@ def _salvaged(folder: ResultFolder, record: RunRecord, store: Store | None) -> b
 
 
 def _salvage(folder: Path, record: RunRecord) -> None:
-    """Make tables of the poses that a dead process had written down."""
-    from posexp.runs import results
+    """Tables and the movement of the poses that a dead process had written down."""
+    from posexp.runs import movement, results
 
     try:
         skeleton = Skeleton.of(record.shape)
@@ -147,10 +151,32 @@ def _salvage(folder: Path, record: RunRecord) -> None:
         return
     about = {k: v for k, v in record.shape.items() if k not in skeleton.described()}
     frames = read_journal(folder / FILE, len(skeleton))
-    if frames:
-        poses = PoseSequence.from_frames(frames, skeleton, **about)
-        body = record.params.get("keypoints.joints") == "body"
-        results.write_tables(poses, record, folder / "artifacts", body)
+    if not frames:
+        return
+    poses = PoseSequence.from_frames(frames, skeleton, **about)
+    body = record.params.get("keypoints.joints") == "body"
+    results.write_tables(poses, record, folder / "artifacts", body)
+    try:
+        movement.write_movement(poses, _asked(record.params), record, folder / "artifacts")
+    except OSError:
+        raise
+    except Exception as error:  # whatever it is, the poses are there
+        log.warning("%s: %s; it is closed without its movement", record.name, error)
+
+
+def _asked(params: Mapping[str, str]) -> Config:
+    """What a run was asked to measure, by its parameters; the rest is as by default."""
+    names = [each.name for each in fields(ScaleSettings)]
+    scale = {name: params.get(f"scale.{name}", "None") for name in names}
+    return Config(
+        cleaning=params.get("cleaning", Config.cleaning),
+        activity=params.get("activity", Config.activity),
+        scale=ScaleSettings(**{
+            name: value if name == "points" else float(value)
+            for name, value in scale.items() if value != "None"
+        }),
+        keypoints=KeypointSettings(params.get("keypoints.joints", KeypointSettings.joints)),
+    )  # fmt: skip
 
 
 def _last_change(folder: Path) -> int:

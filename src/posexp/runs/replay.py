@@ -19,7 +19,7 @@ from posexp.video.ahead import ahead
 from posexp.video.frame import Frame
 
 _OF_THE_PERSON = (tags.PEOPLE, tags.PERSON, tags.DOUBT)
-_FILES = ("person/people.csv", "person/people.jpg", "person/track.csv")
+_FILES = (tags.PEOPLE_TABLE, tags.PEOPLE_PICTURE, tags.TRACK)
 
 
 class Replay:
@@ -75,11 +75,14 @@ class Replay:
         """What the overlay says of the person, by frame."""
         if "person/lost_share" not in self.run.metrics:
             return {}
-        import pandas as pd
-
         from posexp.people.track import NOTES
 
-        track = pd.read_csv(self.run.file("person/track.csv"))
+        track = self.run.table(tags.TRACK)
+        if track is None:
+            raise TrackingError(
+                f"run {self.run.name} ({self.run.id})", f"expected {tags.TRACK}, found none",
+                "Set force=true",
+            )  # fmt: skip
         notes = track["state"].map(NOTES)
         return {int(frame): note for frame, note in zip(track["frame"], notes, strict=True)
                 if isinstance(note, str)}  # fmt: skip

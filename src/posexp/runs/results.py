@@ -60,12 +60,12 @@ def write_person(stage: OnPerson, record: RunRecord, folder: Path) -> None:
         return
     followed = None if stage.followed is None else stage.followed + 1
     record.tags |= {tags.PEOPLE: str(len(crowd.people)), tags.PERSON: str(followed or "nobody")}
-    save_table(crowd.table(followed), _place(folder, "person/people.csv"))
-    save_picture(people_picture(crowd, followed), _place(folder, "person/people.jpg"))
+    save_table(crowd.table(followed), _place(folder, tags.PEOPLE_TABLE))
+    save_picture(people_picture(crowd, followed), _place(folder, tags.PEOPLE_PICTURE))
     if followed is None:
         return
     track = track_table(stage.track)
-    save_table(track, _place(folder, "person/track.csv"))
+    save_table(track, _place(folder, tags.TRACK))
     record.metrics["person/lost_share"] = float((track["state"] == "lost").mean())
     times = changes_of(track)
     record.metrics["person/changes"] = float(len(times))

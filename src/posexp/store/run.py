@@ -6,12 +6,16 @@ import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posexp.errors import TrackingError
 from posexp.pose.sequence import PoseSequence
 from posexp.store import tags
 from posexp.store.address import is_server
 from posexp.store.views import sweep_query, table_query
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,15 @@ class Run:
                 f"run {self.name} ({self.id})", f"expected the artifact {path}, found none",
                 f"Were the files in {self.artifacts} moved or deleted?",
             ) from error  # fmt: skip
+
+    def table(self, path: str) -> pd.DataFrame | None:
+        """One of its tables, such as ``movement/repetitions.csv``; None where it has none such."""
+        import pandas as pd
+
+        try:
+            return pd.read_csv(self.file(path))
+        except TrackingError:
+            return None
 
     def poses(self) -> PoseSequence:
         """The keypoints that the run extracted, all joints."""

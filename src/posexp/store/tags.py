@@ -18,6 +18,11 @@ VERSION = "version."
 ENVIRONMENT = "config/environment.json"
 """The artifact that has the versions, the commit, and where the weights are from."""
 
+PEOPLE_TABLE, PEOPLE_PICTURE, TRACK = (
+    "person/people.csv", "person/people.jpg", "person/track.csv",
+)  # fmt: skip
+"""Artifacts that say who was there, and who was followed."""
+
 KEYPOINTS, FINGERPRINT = "posexp.keypoints", "posexp.fingerprint"
 """What decides the keypoints, and all that decides the results (`posexp.runs.fingerprint`)."""
 
