@@ -107,21 +107,23 @@ def checked(events: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
 
 def activity_of_events(events: pd.DataFrame) -> str | None:
     """``squat`` where whoever it is goes down before each rise; None where it is not known."""
-    down = (events["sit_start"] - events["rise_start"]).dropna()
-    if down.empty:
+    down = events[["sit_start", "seated"]].min(axis=1)
+    middle = events[["rise_start", "standing"]].mean(axis=1)
+    known = down.notna() & middle.notna()
+    if not known.any():
         return None
-    return "squat" if (down < 0).all() else "sit_to_stand"
+    return "squat" if (down < middle)[known].all() else "sit_to_stand"
 
 
 def moments_at(seen: Seen, activity: str, events: pd.DataFrame) -> list[Moments]:
     """The moments of repetitions whose events are known; how far and fast up, as it is seen."""
     return [
-        Moments(*row, *_rise(seen, activity, row[1], row[2]))
-        for row in events[list(EVENTS)].to_numpy(float)
+        Moments(**times, **_rise(seen, activity, times["rise_start"], times["standing"]))
+        for times in events[list(EVENTS)].to_dict("records")
     ]
 
 
-def _rise(seen: Seen, activity: str, start: float, standing: float) -> tuple[float, float]:
+def _rise(seen: Seen, activity: str, start: float, standing: float) -> dict[str, float]:
     """How far up, px, and its highest velocity, px/s; NaN where nothing is seen."""
     ends, fastest = np.full(2, np.nan), np.nan
     for part in seen.path(activity):
@@ -130,7 +132,7 @@ def _rise(seen: Seen, activity: str, start: float, standing: float) -> tuple[flo
         ends[inside] = np.interp(at[inside], part.time, part.value)
         rows: Array = part.velocity[(part.time >= start) & (part.time <= standing)]
         fastest = float(np.fmax(fastest, rows.max(initial=-np.inf))) if rows.size else fastest
-    return float(ends[1] - ends[0]), fastest
+    return {"rise": float(ends[1] - ends[0]), "peak_velocity": fastest}
 
 
 def _check_row(

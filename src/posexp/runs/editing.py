@@ -13,7 +13,7 @@ from posexp.movement.events import EVENTS
 from posexp.pose.sequence import PoseSequence
 from posexp.progress import progress_bar
 from posexp.runs import edits as edited
-from posexp.runs.edits import AUTOMATIC_EVENTS, AUTOMATIC_POSES, EDITS, Edits, Table
+from posexp.runs.edits import AUTOMATIC_EVENTS, AUTOMATIC_POSES, EDITS, Change, Edits, Table
 from posexp.runs.fingerprint import content_of
 from posexp.runs.job import prepare
 from posexp.runs.performance import perform
@@ -121,7 +121,9 @@ def settings_of(run: Run) -> TrackingSettings:
 def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
     """The changes, checked before anything is begun."""
     poses, found = run.poses(), _repetitions_of(run)
-    event_changes, changes, told = [], [], None
+    told: pd.DataFrame | None = None
+    event_changes: list[Change] = []
+    changes: list[Change] = []
     again = tags.EDITED_FROM in run.tags
     if events is not None:
         if run.params.get("activity") == "none":

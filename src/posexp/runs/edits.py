@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,11 @@ from posexp.movement.given import checked
 from posexp.movement.uncertainty import match
 from posexp.pose.sequence import PoseSequence
 
-Table = pd.DataFrame | str | Path
+Table: TypeAlias = pd.DataFrame | str | Path
 """Or where a CSV of it is."""
+
+Change: TypeAlias = tuple[int, str, str, str]
+"""Of a repetition or frame, by its number: which event or joint, before and after."""
 
 AUTOMATIC_POSES, AUTOMATIC_EVENTS = "keypoints/automatic.parquet", "movement/automatic.csv"
 """What the program had found, in a run that a person has edited."""
@@ -131,7 +134,7 @@ def read_edits(name: str, given: Table) -> pd.DataFrame:
         ) from error
 
 
-def moved_joints(poses: PoseSequence, points: pd.DataFrame) -> tuple[PoseSequence, list[Any]]:
+def moved_joints(poses: PoseSequence, points: pd.DataFrame) -> tuple[PoseSequence, list[Change]]:
     """Poses with some joints where a person has put them, and the changes.
 
     Parameters
@@ -190,8 +193,8 @@ def moved_joints(poses: PoseSequence, points: pd.DataFrame) -> tuple[PoseSequenc
     return replace(poses, **arrays), changes
 
 
-def moved_events(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[int, str, str, str]]:
-    """``repetition, event, before, after`` of the events that differ; empty where there is none.
+def moved_events(before: pd.DataFrame, after: pd.DataFrame) -> list[Change]:
+    """Number, event, before and after of the events that differ; empty where there is none.
 
     Repetitions are the same where their rises overlap; those that are gone have their old number.
     """
@@ -212,9 +215,7 @@ def moved_events(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[int, s
     ]
 
 
-def changes_of(
-    events: Sequence[tuple[int, str, str, str]], points: Sequence[tuple[int, str, str, str]]
-) -> pd.DataFrame:
+def changes_of(events: Sequence[Change], points: Sequence[Change]) -> pd.DataFrame:
     """`COLUMNS` of changes of events and of keypoints, by this user, now."""
     about = (_user(), datetime.now(timezone.utc).isoformat(timespec="seconds"))
     rows = [("event", number, None, *rest, *about) for number, *rest in events]
