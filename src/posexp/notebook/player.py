@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from posexp.errors import PosexpError
 from posexp.measure import kinematics
 from posexp.measure.comparison import Comparison
+from posexp.movement.events import EVENTS
 from posexp.notebook import media
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY, COCO17, REGIONS
@@ -26,8 +27,6 @@ _HERE = Path(__file__).parent
 _COLORS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#9999ff")
 # Of one run, the sides as in the overlay, and the rest of the body.
 _SHADES = {"left": "#4db6ff", "right": "#ff9f1c", "": "#f0e496"}
-EVENTS = ("lean_start", "rise_start", "standing", "sit_start", "seated")
-"""Of a repetition, s, in ``movement/repetitions.csv``."""
 _NOTHING = 65535
 _MANY = 2_000_000  # joints times frames; beyond it, only the joints that all variants see are sent
 
@@ -105,7 +104,7 @@ class Player(anywidget.AnyWidget):
     only ``frame`` goes back and forth.
     """
 
-    _esm = _HERE / "player.js"
+    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("editing.js", "player.js"))
     _css = _HERE / "player.css"
 
     video_url = traitlets.Unicode().tag(sync=True)
@@ -127,6 +126,7 @@ class Player(anywidget.AnyWidget):
     people = traitlets.List().tag(sync=True)
     track = traitlets.Bytes().tag(sync=True)
     pickable = traitlets.Bool(False).tag(sync=True)
+    editable = traitlets.Bool(False).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
 
 
@@ -137,6 +137,7 @@ def player_of(
     message: str = "",
     findings: Findings | None = None,
     pickable: bool = False,
+    editable: bool = False,
 ) -> Player:
     """A player for aligned sequences of one video.
 
@@ -157,6 +158,8 @@ def player_of(
         What else is known, of a single run.
     pickable : bool
         Whether a click on the picture tells how to follow who is there, and may ask for it.
+    editable : bool
+        Whether events and joints may be changed, and a new run asked for with them.
     """
     first = next(iter(sequences.values()))
     findings = findings or Findings()
@@ -194,6 +197,7 @@ def player_of(
         # Of other frames than the poses' it would be drawn at wrong times.
         track=findings.track.tobytes() if len(findings.track) == len(first) else b"",
         pickable=pickable,
+        editable=editable and len(sequences) == 1 and len(first) > 0,
         frame=int(first.frame[0]) if len(first) else 0,
     )
 

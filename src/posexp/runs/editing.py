@@ -11,7 +11,7 @@ import pandas as pd
 from posexp.errors import ConfigError, TableError, TrackingError
 from posexp.movement.events import EVENTS
 from posexp.pose.sequence import PoseSequence
-from posexp.progress import progress_bar
+from posexp.progress import Report, progress_bar
 from posexp.runs import edits as edited
 from posexp.runs.edits import AUTOMATIC_EVENTS, AUTOMATIC_POSES, EDITS, Change, Edits, Table
 from posexp.runs.fingerprint import content_of
@@ -35,6 +35,7 @@ def edit(
     *,
     settings: TrackingSettings | None = None,
     progress: bool = False,
+    report: Report | None = None,
 ) -> Run:
     """Put a run's events or keypoints right, as a new run; the first stays as it is.
 
@@ -58,6 +59,8 @@ def edit(
         Where the run is, and the new one goes.
     progress : bool
         Show a progress bar.
+    report : callable, optional
+        Hears how far it is, in place of a bar.
 
     Returns
     -------
@@ -101,8 +104,8 @@ def edit(
     }
     if changed.events is not None:
         more[tags.EVENTS_SET] = "true"
-    with progress_bar(f"{first.name}: {video.name}", progress) as report:
-        return perform(job, replay, source, archive, report, more)
+    with progress_bar(f"{first.name}: {video.name}", progress and report is None) as bar:
+        return perform(job, replay, source, archive, report or bar, more)
 
 
 def settings_of(run: Run) -> TrackingSettings:
