@@ -66,7 +66,7 @@ function editor({ model, root, times, frames, size, run, color, host }) {
   // ---------------------------------------------------------------- controls
   const open = element("button", { type: "button", textContent: "Edit", title: "Put events and joints right, as a new run" });
   open.onclick = () => { active = !active; refresh(); };
-  const undoing = button("↶ Undo", "Undo (Ctrl or ⌘ and Z)", undo), redoing = button("↷ Redo", "Redo (Shift, Ctrl or ⌘ and Z)", redo);
+  const undoing = button("↶", "Undo (Ctrl or ⌘ and Z)", undo), redoing = button("↷", "Redo (Shift, Ctrl or ⌘ and Z)", redo);
   const jointChooser = select("Joint that is edited", run.joints.map((name, number) => [number, words(name)]), (value) => { joint = +value; refresh(); });
   const away = button("not to be seen", "Take this joint away in this frame", takeAway);
   const removing = button("Remove event", "Remove the chosen event (Delete)", () => removeEvent(chosen));
@@ -104,6 +104,13 @@ function editor({ model, root, times, frames, size, run, color, host }) {
     return row + 1 < times.length && times[row + 1] - time < time - times[row] ? row + 1 : row;
   }
 
+  // Where what was found was, of an event that has been moved or removed.
+  const ghosts = new Map(found.events.map((event) => [event.id, element("span", { className: "posexp-ghost", title: `${event.label} was found at ${event.time.toFixed(2)} s` })]));
+  for (const event of found.events) {
+    ghosts.get(event.id).style.left = `${100 * share(event.time)}%`;
+    axes.get(event.kind)?.append(ghosts.get(event.id));
+  }
+
   // One button for an event: dragged, moved by arrow keys from frame to frame, removed by Delete.
   const handles = new Map();
   function handle(event) {
@@ -134,7 +141,7 @@ function editor({ model, root, times, frames, size, run, color, host }) {
     panel.hidden = !active;
     const unsaved = differences(now, saved);
     count.textContent = unsaved ? `${unsaved} unsaved change${unsaved > 1 ? "s" : ""}` : "no unsaved changes";
-    open.textContent = unsaved ? `Edit (${unsaved})` : "Edit";
+    open.textContent = unsaved ? "Edit •" : "Edit";
     undoing.disabled = saving || !past.length; redoing.disabled = saving || !future.length;
     saver.disabled = saving || !unsaved; discard.disabled = saving || !differences(now, found);
     removing.disabled = !now.events.some((event) => event.id === chosen);
@@ -149,6 +156,7 @@ function editor({ model, root, times, frames, size, run, color, host }) {
       node.classList.toggle("posexp-chosen-event", event.id === chosen);
       node.classList.toggle("posexp-changed", before.get(event.id) !== event.time);
     }
+    for (const event of found.events) ghosts.get(event.id).hidden = now.events.some((other) => other.id === event.id && other.time === event.time);
     host.changed();
   }
 

@@ -72,12 +72,12 @@ function build(model, root) {
   if (!runs.length || !times.length) { root.dataset.ready = "1"; return () => {}; }
   const disagreement = array(Float32Array, model.get("disagreement"));
   const [width, height] = model.get("size");
-  const angleNames = model.get("angle_names");
+  const angleNames = model.get("angle_names"), doubt = model.get("angle_doubt"); // of those in the picture's plane
   let marks = model.get("marks"), editing = null;
   const bands = model.get("bands"), people = model.get("people"), track = array(Float32Array, model.get("track"));
   const state = {
     picked: null, row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
-    joint: model.get("joint"), angle: angleNames[0], from: 0, to: times.length - 1, focus: null,
+    joint: model.get("joint"), angle: angleNames.find((name) => !doubt || name.endsWith("_world")) || angleNames[0], from: 0, to: times.length - 1, focus: null,
   };
 
   // ---------------------------------------------------------------- the pictures
@@ -469,11 +469,11 @@ function build(model, root) {
   const plots = [];
 
   // A line of values over time: what is drawn once, a cursor on top, a click that seeks.
-  function plot(title, unit, lines, chooser, limits) {
+  function plot(title, unit, lines, chooser, limits, warn) {
     const canvas = element("canvas", { className: "posexp-plot" });
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${title} over time; a click goes there`);
-    const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []));
+    const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []), ...(warn ? [warn] : []));
     graphs.append(element("div", {}, head, canvas));
     const base = document.createElement("canvas");
     const left = 44, right = 8, top = 6, bottom = 16;
@@ -575,8 +575,12 @@ function build(model, root) {
   if (disagreement.length) plot("distance between runs", "% of the torso", () => [{ color: "#888", value: (row) => 100 * disagreement[row] }]);
   plot("x solid, y dashed", "px", () => [...perRun(state.joint, part(0)), ...perRun(state.joint, part(1), [4, 3])], jointChooser);
   if (angleNames.length) {
-    const chooser = select("Angle that is plotted", angleNames.map((a) => [a, a.replaceAll("_", " ")]), (value) => { state.angle = value; replot(); });
-    plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)]), chooser);
+    const doubtful = () => doubt && !state.angle.endsWith("_world");
+    const said = (name) => name.replace(/_world$/, " (in space)").replaceAll("_", " ");
+    const warn = element("span", { className: "posexp-warn", textContent: "not to be trusted from this side", title: doubt });
+    const chooser = select("Angle that is plotted", angleNames.map((a) => [a, said(a)]), (value) => { state.angle = value; warn.hidden = !doubtful(); replot(); });
+    chooser.value = state.angle; warn.hidden = !doubtful();
+    plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)], doubtful() ? [2, 3] : null), chooser, null, warn);
   }
   plot(runs.length > 1 ? "confidence: means something else in each model" : "confidence", "0 to 1", () => perRun(state.joint, part(2)), null, [0, 1]);
 
@@ -620,7 +624,7 @@ function build(model, root) {
         },
       },
     });
-    bar.append(editing.open);
+    bar.prepend(editing.open);
     picture.append(editing.panel);
   }
   const watch = new ResizeObserver(() => resize());
