@@ -509,7 +509,7 @@ def test_events_and_joints_are_edited_undone_and_saved(
     assert after["seated"][0] == pytest.approx(180 / 50, abs=0.001)
     assert after["rise_start"][0] == pytest.approx(before["rise_start"][0])
     poses = new.poses()
-    assert poses.joint("left_knee")[75] == pytest.approx(knee + [20, 4], abs=1 / scale)
+    assert poses.joint("left_knee")[75] == pytest.approx(np.add(knee, (20, 4)), abs=1 / scale)
     assert np.isnan(poses.joint("left_ankle")[75]).all()
     assert pd.read_csv(stand.file("movement/repetitions.csv")).equals(before)
     show.click()
