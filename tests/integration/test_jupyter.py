@@ -543,7 +543,7 @@ def test_what_cannot_be_saved_is_said_and_discarded(
     warning = player.locator(".posexp-warn")
     expect(warning).to_be_hidden()
     chooser.select_option("trunk lean")
-    expect(warning).to_have_text("not to be trusted from this side")
+    expect(warning).to_have_text("not to be trusted")
     lean = pd.read_csv(stand.file("angles/angles.csv"))["trunk_lean"]
     plot = player.locator(".posexp-plot").nth(1)
     assert float(plot.get_attribute("data-high") or 0) == pytest.approx(lean.max(), abs=0.01)

@@ -74,7 +74,7 @@ function editor({ model, root, times, frames, size, run, color, host }) {
   const saver = button("Save as a new run", "A new run with these changes; this one stays as it is", save);
   saver.classList.add("posexp-save");
   const discard = button("Discard", "Back to what was found", () => { chosen = null; put(found); say("Back to what was found"); });
-  const said = element("span", { className: "posexp-said" });
+  const said = element("span", { className: "posexp-said", textContent: "Drag events and joints, or move them by arrow keys; the rest follows when you save." });
   said.setAttribute("role", "status");
   const shower = button("Show the new run", "Show the new run in place of this one", () => model.send({ show: shower.dataset.run }));
   shower.hidden = true;
@@ -89,8 +89,8 @@ function editor({ model, root, times, frames, size, run, color, host }) {
   }
   const panel = element("div", { className: "posexp-edit", hidden: true }, lanes,
     element("div", { className: "posexp-bar" }, undoing, redoing, removing,
-      element("label", {}, "joint ", jointChooser), away, element("span", { className: "posexp-space" }), count, discard, saver),
-    element("div", { className: "posexp-bar posexp-saying" }, said, shower));
+      element("label", {}, "joint ", jointChooser), away),
+    element("div", { className: "posexp-bar" }, saver, discard, count, said, shower));
   panel.setAttribute("role", "group");
   panel.setAttribute("aria-label", "Editing");
 

@@ -577,7 +577,7 @@ function build(model, root) {
   if (angleNames.length) {
     const doubtful = () => doubt && !state.angle.endsWith("_world");
     const said = (name) => name.replace(/_world$/, " (in space)").replaceAll("_", " ");
-    const warn = element("span", { className: "posexp-warn", textContent: "not to be trusted from this side", title: doubt });
+    const warn = element("span", { className: "posexp-warn", textContent: "not to be trusted", title: doubt });
     const chooser = select("Angle that is plotted", angleNames.map((a) => [a, said(a)]), (value) => { state.angle = value; warn.hidden = !doubtful(); replot(); });
     chooser.value = state.angle; warn.hidden = !doubtful();
     plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)], doubtful() ? [2, 3] : null), chooser, null, warn);
