@@ -2,10 +2,10 @@
 
 ``extract(video, model)`` gives the poses of one video; ``run(overrides)`` does the same and logs an
 MLflow run, ``sweep(overrides)`` many, and ``load(run_id)`` brings a run back. ``evaluate(poses,
-truth)`` says how far it is from ground truth, ``compare(runs)`` where runs differ, and
-``export(poses, "x.trc")`` writes them for other programs. In notebooks
-``CompareRuns()`` and ``RunView(run)`` show them, and ``%load_ext posexp`` brings ``%posexp``. Heavy
-libraries are imported when they are used.
+truth)`` says how far it is from ground truth, ``compare(runs)`` where runs differ,
+``edit(run, events)`` puts one right, and ``export(poses, "x.trc")`` writes it for other programs.
+In notebooks ``CompareRuns()`` and ``RunView(run)`` show them, and ``%load_ext posexp`` brings
+``%posexp``. Heavy libraries are imported when they are used.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from posexp.pose.sequence import PoseSequence
     from posexp.pose.skeleton import BLAZEPOSE33, BODY, COCO17, Skeleton
     from posexp.pose.truth import GroundTruth, read_truth
+    from posexp.runs.editing import edit
     from posexp.runs.extraction import extract
     from posexp.runs.run import load_run as load
     from posexp.runs.run import rerun, run
@@ -38,6 +39,7 @@ _HOMES = {
     "extract": ("posexp.runs.extraction", "extract"),
     "run": ("posexp.runs.run", "run"),
     "rerun": ("posexp.runs.run", "rerun"),
+    "edit": ("posexp.runs.editing", "edit"),
     "sweep": ("posexp.sweeps.batch", "sweep"),
     "Sweep": ("posexp.sweeps.batch", "Sweep"),
     "load": ("posexp.runs.run", "load_run"),
@@ -71,7 +73,7 @@ _HOMES = {
 __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "Cleaned", "CompareRuns", "Comparison", "Evaluation",
     "GroundTruth", "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView",
-    "Skeleton", "Sweep", "angles", "clean", "compare", "evaluate", "export", "extract",
+    "Skeleton", "Sweep", "angles", "clean", "compare", "edit", "evaluate", "export", "extract",
     "find_people", "find_rises", "load", "load_ipython_extension", "read_truth", "repetitions",
     "rerun", "run", "sweep",
 ]  # fmt: skip

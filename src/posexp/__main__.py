@@ -23,7 +23,7 @@ def _do(line: Line) -> int:
             from posexp.terminal.upkeep import FUNCTIONS
         elif line.name == "export":
             from posexp.terminal.exporting import FUNCTIONS
-        elif line.name in ("evaluate", "compare"):
+        elif line.name in ("evaluate", "compare", "edit"):
             from posexp.terminal.logged import FUNCTIONS
         elif line.name == "store":
             from posexp.terminal.kept import FUNCTIONS

@@ -413,6 +413,142 @@ def test_a_person_is_followed_after_a_click_and_a_small_screen_shows_all(
     assert new.video_sha256 == run.video_sha256 and new.model == run.model
 
 
+@pytest.fixture(scope="module")
+def stand(lab: Lab) -> posexp.Run:
+    """A run of somebody who stands up once and sits down again."""
+    ffmpeg("-i", embedded_clip(), "-frames:v", "190", lab.folder / "stand.mp4")
+    return posexp.run([f"video={lab.folder / 'stand.mp4'}",
+                       f"tracking.folder={lab.folder / 'mlruns'}", "overlay=none"])  # fmt: skip
+
+
+def dragged(page: Page, what: Locator, x: float, y: float, by: tuple[float, float]) -> None:
+    """Take hold at x, y in what is there, px of the screen, and move by some."""
+    box = what.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + x + by[0], box["y"] + y + by[1], steps=4)
+    page.mouse.up()
+
+
+def test_events_and_joints_are_edited_undone_and_saved(
+    lab: Lab, page: Page, stand: posexp.Run
+) -> None:
+    """With the mouse and with the keyboard, beside the picture on a small screen."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    url = lab.notebook("editing", f"import posexp\nposexp.RunView(posexp.load('{stand.id}'))")
+    (player,) = run_all(page, url)
+    before = pd.read_csv(stand.file("movement/repetitions.csv"))
+    player.get_by_role("button", name="Edit", exact=True).click()
+    player.evaluate("e => e.scrollIntoView({block: 'start'})")
+    canvas, count = player.locator(".posexp-stage canvas"), player.locator(".posexp-count")
+    save = player.get_by_role("button", name="A new run with these changes")
+    for part in (canvas, player.locator(".posexp-lanes"), save, player.locator(".posexp-said")):
+        expect(part).to_be_in_viewport(ratio=1)
+    expect(save).to_be_disabled()
+
+    standing = player.get_by_role("button", name=re.compile("^1 standing"))
+    axis = player.locator(".posexp-axis").first.bounding_box()
+    assert axis is not None
+    frames = len(stand.poses())
+    dragged(page, standing, 6, 8, (axis["width"] * 9 / (frames - 1), 0))  # on by nine frames
+    expect(count).to_have_text("1 unsaved change")
+    landed = round(before["standing"][0] * 50) + 9
+    assert abs(int(player.get_attribute("data-frame") or -1) - landed) <= 1
+    standing.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    time = float((standing.get_attribute("title") or "").split(", ")[1].removesuffix(" s"))
+    assert time == pytest.approx(before["standing"][0] + 20 / 50, abs=0.031)
+    expect(count).to_have_text("1 unsaved change")  # however often it is moved
+
+    player.get_by_role("button", name=re.compile("^1 seated")).focus()
+    page.keyboard.press("Delete")
+    expect(player.locator(".posexp-event")).to_have_count(4)
+    expect(count).to_have_text("2 unsaved changes")
+    page.keyboard.press("Control+z")
+    expect(player.locator(".posexp-event")).to_have_count(5)
+    page.keyboard.press("Control+Shift+z")
+    expect(player.locator(".posexp-event")).to_have_count(4)
+    player.get_by_role("slider", name="Frame").fill("180")
+    expect(player).to_have_attribute("data-frame", "180")
+    player.get_by_role("button", name="Add seated at this frame").click()
+    expect(count).to_have_text("3 unsaved changes")
+    expect(player.locator(".posexp-event")).to_have_count(5)
+
+    player.get_by_role("slider", name="Frame").fill("75")
+    expect(player).to_have_attribute("data-frame", "75")
+    box, knee = canvas.bounding_box(), stand.poses().joint("left_knee")[75]
+    assert box is not None
+    scale = box["width"] / 640
+    dragged(page, canvas, *(scale * knee), by=(20 * scale, -6 * scale))
+    expect(count).to_have_text("4 unsaved changes")
+    expect(player.get_by_role("combobox", name="Joint that is edited")).to_have_value(
+        str(stand.poses().skeleton.index("left_knee"))
+    )
+    canvas.focus()
+    page.keyboard.press("Shift+ArrowDown")
+    player.focus()
+    page.keyboard.press("ArrowRight")  # other frames and back: the change stays
+    expect(player).to_have_attribute("data-frame", "76")
+    page.keyboard.press("ArrowLeft")
+    expect(player).to_have_attribute("data-frame", "75")
+    player.get_by_role("combobox", name="Joint that is edited").select_option("left ankle")
+    player.get_by_role("button", name="Take this joint away").click()
+    expect(count).to_have_text("5 unsaved changes")
+    expect(player.locator(".posexp-picks")).to_be_hidden()  # a click is for joints now
+
+    save.click()
+    show = player.get_by_role("button", name="Show the new run")
+    expect(show).to_be_visible(timeout=120_000)
+    expect(count).to_have_text("no unsaved changes")
+    new = Archive(TrackingSettings(folder=str(lab.folder / "mlruns"))).open().run("last")
+    assert new.tags["posexp.edited_from"] == stand.id
+    after = pd.read_csv(new.file("movement/repetitions.csv"))
+    assert after["standing"][0] == pytest.approx(time, abs=0.006)
+    assert after["seated"][0] == pytest.approx(180 / 50, abs=0.001)
+    assert after["rise_start"][0] == pytest.approx(before["rise_start"][0])
+    poses = new.poses()
+    assert poses.joint("left_knee")[75] == pytest.approx(np.add(knee, (20, 4)), abs=1 / scale)
+    assert np.isnan(poses.joint("left_ankle")[75]).all()
+    assert pd.read_csv(stand.file("movement/repetitions.csv")).equals(before)
+    show.click()
+    expect(page.locator(f"{READY} .posexp-edit")).to_be_hidden(timeout=60_000)
+    (player,) = wait_for_players(page)
+    player.get_by_role("button", name="Edit", exact=True).click()
+    expect(
+        player.get_by_role("button", name=re.compile(f"^1 standing, {time:.2f} s"))
+    ).to_be_visible()
+
+
+def test_what_cannot_be_saved_is_said_and_discarded(
+    lab: Lab, page: Page, stand: posexp.Run
+) -> None:
+    url = lab.notebook("refused", f"import posexp\nposexp.RunView(posexp.load('{stand.id}'))")
+    (player,) = run_all(page, url)
+    player.get_by_role("button", name="Edit", exact=True).click()
+    player.get_by_role("button", name="Add standing at this frame").click()
+    player.get_by_role("button", name="A new run with these changes").click()
+    said = player.locator(".posexp-said")
+    expect(said).to_contain_text("the standing at 0.00 s belongs to no rise")
+    expect(player.locator(".posexp-count")).to_have_text("1 unsaved change")
+    player.get_by_role("button", name="Back to what was found").click()
+    expect(player.locator(".posexp-event")).to_have_count(5)
+    expect(player.locator(".posexp-count")).to_have_text("no unsaved changes")
+    player.get_by_role("button", name=re.compile("^Undo")).click()
+    expect(player.locator(".posexp-event")).to_have_count(6)
+    # Angles are those of the run's file; in the picture's plane they are marked, in space not.
+    chooser = player.get_by_role("combobox", name="Angle that is plotted")
+    expect(chooser).to_have_value("left_knee_flexion_world")
+    warning = player.locator(".posexp-warn")
+    expect(warning).to_be_hidden()
+    chooser.select_option("trunk lean")
+    expect(warning).to_have_text("not to be trusted")
+    lean = pd.read_csv(stand.file("angles/angles.csv"))["trunk_lean"]
+    plot = player.locator(".posexp-plot").nth(1)
+    assert float(plot.get_attribute("data-high") or 0) == pytest.approx(lean.max(), abs=0.01)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_notebooks_run_from_top_to_bottom(path: Path, tmp_path: Path, movenet: None) -> None:
     book = nbformat.read(path, as_version=4)

@@ -94,8 +94,8 @@ MISTAKES = {
     "Compare video=a.mp4": "Compare: no such command. Did you mean compare?",
     "help": "help: no such command. Did you mean --help?",
     "version": "version: no such command. Did you mean --version?",
-    "frobnicate": "frobnicate: expected a command (ui, evaluate, compare, export, rerun, sync, "
-                  "store, weights, media) or key=value. `python -m posexp --help` shows both",
+    "frobnicate": "frobnicate: expected a command (ui, evaluate, compare, export, edit, rerun, "
+                  "sync, store, weights, media) or key=value. `python -m posexp --help` shows both",
     "ui ui": "ui: expected key=value. `python -m posexp ui --help` shows what it takes",
     "ui 5001": "5001: expected key=value. `python -m posexp ui --help` shows what it takes",
     "model=mlkit evaluate": "evaluate: expected key=value: a command stands first. "

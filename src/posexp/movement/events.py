@@ -15,7 +15,7 @@ from posexp.movement.signals import Stretch, stretches
 
 _SEATED = 0.35  # s at the bottom, median: shorter is a squat, that turns round without a rest
 _EARLY = 0.5  # s before somebody sits in which the next lean may begin
-_SLACK = 0.1  # s by which a rise and the sitting down beside it may overlap
+SLACK = 0.1  # s by which a rise and the sitting down beside it may overlap
 _BEFORE = 3.0  # s before a rise in which the trunk begins to lean for it
 _LEANS = 5.0  # degrees that the trunk leans forward at least, or no lean is seen
 _BEGINS = 0.1  # of its own peak velocity: where a lean starts, as a rise does
@@ -113,7 +113,7 @@ def activity_of(seen: Seen) -> str:
     rises, falls, _ = seen.up_and_down("sit_to_stand")
     rests = []
     for row, rise in enumerate(rises):
-        before = [fall.end for fall in falls if fall.end <= rise.start + _SLACK]
+        before = [fall.end for fall in falls if fall.end <= rise.start + SLACK]
         if before:
             rests.append(rise.start - before[-1])
         elif row == 0:
@@ -138,16 +138,16 @@ def moments_in(seen: Seen, activity: str) -> tuple[list[Moments], list[str]]:
             down = [
                 each
                 for each in falls
-                if each.start > ends[row] - _SLACK and each.end < rise.start + _SLACK
+                if each.start > ends[row] - SLACK and each.end < rise.start + SLACK
             ][-1:]
             lean = np.nan
         else:
             down = [
                 each
                 for each in falls
-                if each.start > rise.end - _SLACK and each.end < starts[row + 1] + _SLACK
+                if each.start > rise.end - SLACK and each.end < starts[row + 1] + SLACK
             ][:1]
-            sat = [each.end for each in falls if each.end < rise.start + _SLACK]
+            sat = [each.end for each in falls if each.end < rise.start + SLACK]
             free = max(ends[row], rise.start - _BEFORE, sat[-1] - _EARLY if sat else -np.inf)
             lean = lean_start(seen.leans, free, rise.start)
         sit_start, seated = (down[0].start, down[0].end) if down else (np.nan, np.nan)
@@ -164,7 +164,7 @@ def lean_start(leans: list[Stretch], earliest: float, rise: float) -> float:
     `earliest`; from there back to a tenth of that peak. So rocking before it does not count.
     """
     for part in leans:
-        rows = np.flatnonzero((part.time >= earliest) & (part.time <= rise + _SLACK))
+        rows = np.flatnonzero((part.time >= earliest) & (part.time <= rise + SLACK))
         if rows.size < 3:
             continue
         velocity = part.velocity[rows]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from posexp.movement.events import Moments, Seen, moments_in
+from posexp.movement.given import moments_at
 from posexp.movement.signals import Stretch, value_at
 
 _QUIET = 0.1  # of its peak: slower than that, the body has come to rest
@@ -49,8 +51,10 @@ class Repetition(NamedTuple):
     knee_difference_deg: float
 
 
-def repetitions_in(seen: Seen, activity: str) -> tuple[list[Repetition], list[str]]:
-    """Each repetition, and what was not counted, in sentences.
+def repetitions_in(
+    seen: Seen, activity: str, events: pd.DataFrame | None = None
+) -> tuple[list[Repetition], list[str]]:
+    """Each repetition, found or at given `events`, and what was not counted, in sentences.
 
     The phases of a chair stand are those of Schenkman, Berger, Riley, Mann and Hodge (Whole-body
     movements during rising to standing from sitting, Phys Ther 1990): *flexion momentum* from the
@@ -58,7 +62,9 @@ def repetitions_in(seen: Seen, activity: str) -> tuple[list[Repetition], list[st
     the ankle, *extension* from there to standing, *stabilisation* until trunk and hips rest. The
     second and third are told only where the model has an ankle angle.
     """
-    moments, notes = moments_in(seen, activity)
+    moments, notes = (
+        moments_in(seen, activity) if events is None else (moments_at(seen, activity, events), [])
+    )
     return [_measured(seen, activity, row, each) for row, each in enumerate(moments, 1)], notes
 
 
@@ -134,6 +140,8 @@ def _settled(seen: Seen, activity: str, at: Moments) -> float:
             if not part.time[0] <= standing < part.time[-1]:
                 continue
             rows = (part.time >= standing - _AROUND) & (part.time <= last)
+            if not rows.any():
+                continue
             speed, times = np.abs(part.velocity[rows]), part.time[rows]
             moving = times[speed > _QUIET * speed.max()]
             settled.append(float(moving[-1]) if moving.size else standing)

@@ -13,6 +13,7 @@ from posexp.movement.angles import WORLD, angles
 from posexp.movement.cleaning import Cleaned, clean
 from posexp.movement.events import Seen, activity_of
 from posexp.movement.filters import Array
+from posexp.movement.given import activity_of_events, checked
 from posexp.movement.outcomes import outcomes, sentence
 from posexp.movement.phases import Repetition, repetitions_in
 from posexp.movement.scale import Scale, scale_of, tilt_of
@@ -21,6 +22,7 @@ from posexp.movement.view import View
 from posexp.pose.sequence import PoseSequence
 from posexp.settings import ACTIVITIES, ScaleSettings
 
+_NO_SHAKE = 1e-9  # of numbers that are always the same, but for rounding
 _BLIND = 1.0  # s unseen between two repetitions in which there may have been another
 
 
@@ -72,6 +74,7 @@ def repetitions(
     activity: str = "auto",
     scale: ScaleSettings | None = None,
     cleaned: Cleaned | None = None,
+    events: pd.DataFrame | None = None,
 ) -> Repetitions:
     """Find the chair stands or squats of a clip, and measure each.
 
@@ -85,6 +88,10 @@ def repetitions(
         What is known in metres: then rises and velocities are told in m and m/s too.
     cleaned : Cleaned, optional
         The same, cleaned, where that has been done; `poses` cleaned in the standard way by default.
+    events : DataFrame, optional
+        A row per repetition, ``lean_start, rise_start, standing, sit_start, seated`` in s, NaN
+        where not known, in place of what would be found: everything else is told from them. Their
+        order says what is done. What follows from them alone has no standard deviation.
 
     Returns
     -------
@@ -95,8 +102,13 @@ def repetitions(
     ------
     ConfigError
         For another activity.
+    TableError
+        For `events` that cannot be.
     """
     check_choice("activity", activity, ACTIVITIES)
+    if events is not None:
+        events = checked(events, float(poses.time[0]), float(poses.time[-1]))
+        activity = activity_of_events(events) or activity
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")
     cleaned = clean(poses) if cleaned is None else cleaned
@@ -109,22 +121,29 @@ def repetitions(
         return _nothing(activity, "neither hips nor shoulders are seen in any frame")
     if activity == "auto":
         activity = activity_of(seen)
-    rows, notes = repetitions_in(seen, activity)
-    blind = _blind(seen, activity, rows)
+    rows, notes = repetitions_in(seen, activity, events)
+    blind = _blind(seen, activity, rows) if events is None else []
     end = -np.inf if blind else float(seen.time[-1])
 
     def compute(what: Seen) -> tuple[list[Repetition], dict[str, float]]:
-        found, _ = repetitions_in(what, activity)
+        found, _ = repetitions_in(what, activity, events)
         return found, outcomes(found, activity, end)
 
     table = pd.DataFrame(rows, columns=list(Repetition._fields))
     figures = outcomes(rows, activity, end)
     if not rows and not notes:
-        notes.append(f"the {seen.height(activity)} never rise")
+        notes.append(
+            f"the {seen.height(activity)} never rise" if events is None else "all were removed"
+        )
     elif rows:
         spread, of_figures = bootstrap(compute, seen, seen_in(poses, angles(poses), space))
+        if events is not None:  # what is given does not shake, which says nothing of how sure it is
+            spread = np.where(spread < _NO_SHAKE, np.nan, spread)
+            of_figures = {k: value for k, value in of_figures.items() if value >= _NO_SHAKE}
         table = _beside(table, spread)
         figures |= {name + SUFFIX: value for name, value in of_figures.items()}
+    if events is not None:
+        notes.append("the events are as somebody has set them")
     notes += [*blind, *_unknown(seen, rows, activity), *_measure(metres, tilt_of(cleaned.poses))]
     return Repetitions(activity, table, figures, seen.height(activity), tuple(notes), seen, where)
 

@@ -9,7 +9,7 @@ const BANDS = { // stretches in which a plot is not to be trusted
   doubtful: ["person in doubt", "rgba(230,159,0,.32)"],
   different: ["runs follow different people", "rgba(204,121,167,.36)"],
 };
-const MARKS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#777777"]; // events by kind, in their order
+const MARKS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#777777"]; // of EVENTS (editing.js)
 const AROUND = 0.25; // s before and after the searched frame in which people are drawn
 const GROUPS = ["all joints", "body", "arms", "torso", "legs"];
 
@@ -72,11 +72,12 @@ function build(model, root) {
   if (!runs.length || !times.length) { root.dataset.ready = "1"; return () => {}; }
   const disagreement = array(Float32Array, model.get("disagreement"));
   const [width, height] = model.get("size");
-  const angleNames = model.get("angle_names");
-  const bands = model.get("bands"), people = model.get("people"), marks = model.get("marks"), track = array(Float32Array, model.get("track"));
+  const angleNames = model.get("angle_names"), doubt = model.get("angle_doubt"); // of those in the picture's plane
+  let marks = model.get("marks"), editing = null;
+  const bands = model.get("bands"), people = model.get("people"), track = array(Float32Array, model.get("track"));
   const state = {
     picked: null, row: 0, playing: false, speed: 1, zoom: false, side: false, threshold: 0.3, group: "all joints",
-    joint: model.get("joint"), angle: angleNames[0], from: 0, to: times.length - 1, focus: null,
+    joint: model.get("joint"), angle: angleNames.find((name) => !doubt || name.endsWith("_world")) || angleNames[0], from: 0, to: times.length - 1, focus: null,
   };
 
   // ---------------------------------------------------------------- the pictures
@@ -87,7 +88,8 @@ function build(model, root) {
   const stage = element("div", { className: "posexp-stage" });
   const picture = element("div", { className: "posexp-picture" }, stage), graphs = element("div", { className: "posexp-plots" });
   const canvases = [];
-  root.append(element("div", { className: "posexp-main" }, picture, graphs));
+  const main = element("div", { className: "posexp-main" }, picture, graphs);
+  root.append(main);
 
   function layout() {
     stage.replaceChildren(); canvases.length = 0;
@@ -97,10 +99,16 @@ function build(model, root) {
       const canvas = element("canvas", { width: 16, height: 9 });
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `Video with the skeleton of ${set.map((run) => run.label).join(", ") || "no run"}`);
-      if (model.get("pickable")) { canvas.classList.add("posexp-pickable"); canvas.onclick = (event) => pick(event, canvas); }
+      if (model.get("pickable")) { canvas.classList.add("posexp-pickable"); canvas.onclick = (event) => { if (!editing?.active) pick(event, canvas); }; }
+      if (editing) { canvas.onpointerdown = (event) => editing.grab(event, canvas); canvas.onkeydown = editing.press; held(canvas); }
       stage.append(canvas); canvases.push([canvas, set]);
     }
     resize();
+  }
+
+  function held(canvas) { // by the keyboard and the mouse, while joints are edited
+    canvas.tabIndex = editing.active ? 0 : -1;
+    canvas.classList.toggle("posexp-editing", editing.active);
   }
 
   // Plots beside the picture where there is room, so that both are seen at once also on a small
@@ -115,6 +123,7 @@ function build(model, root) {
     const taken = beside ? Math.max(300, (tall * width * count) / height + gaps) : wide;
     root.classList.toggle("posexp-beside", beside);
     picture.style.width = `${taken}px`;
+    if (editing && beside !== (editing.panel.parentNode === root)) beside ? main.after(editing.panel) : picture.append(editing.panel);
     for (const [canvas] of canvases) {
       canvas.style.height = `${tall}px`;
       canvas.style.width = `${(tall * width) / height}px`;
@@ -130,6 +139,8 @@ function build(model, root) {
   }
 
   function place(run, row, joint) {
+    const edited = editing?.point(row, joint);
+    if (edited !== undefined) return edited && [...edited, 1];
     const at = (row * run.joints.length + joint) * 3;
     if (run.points[at] === NOTHING) return null;
     return [
@@ -142,6 +153,7 @@ function build(model, root) {
   // The part of the picture that is shown: all of it, or a square that follows the person slowly.
   function view() {
     if (!state.zoom) { state.focus = null; return [0, 0, width, height]; }
+    if (editing?.holding && state.focus) return state.focus; // it must not follow what is dragged
     let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
     for (const run of runs) {
       if (!run.shown) continue;
@@ -200,6 +212,14 @@ function build(model, root) {
           g.lineWidth = 0.8 * line; g.strokeStyle = marked ? shade(joint) : "#000"; g.stroke();
         }
         g.globalAlpha = 1;
+        if (editing?.active) for (let joint = 0; joint < run.joints.length; joint++) {
+          const p = at(joint), set = editing.point(state.row, joint) !== undefined;
+          if (!p || !(set || joint === editing.joint)) continue;
+          for (const [style, thick] of [["#000", 2.6], [set ? "#ff7ad9" : "#fff", 1.4]]) {
+            g.strokeStyle = style; g.lineWidth = thick * line;
+            g.beginPath(); g.arc(p[0], p[1], (joint === editing.joint ? 5 : 3.6) * line, 0, 7); g.stroke();
+          }
+        }
       }
       if (state.side && set[0]) {
         const size = Math.round(canvas.height / 18);
@@ -210,7 +230,7 @@ function build(model, root) {
     }
     for (const plot of plots) plot.cursor();
     const near = marks.find((mark) => Math.abs(mark.time - times[state.row]) < AROUND / 2);
-    slider.value = state.row;
+    slider.value = state.row; editing?.cursor();
     const worst = disagreement.length ? `   apart ${(100 * disagreement[state.row]).toFixed(0)} % of the torso` : "";
     output.textContent = `frame ${frames[state.row]}   ${times[state.row].toFixed(2)} s${worst}${near ? `   ${near.label}` : ""}`;
     root.dataset.frame = frames[state.row];
@@ -246,11 +266,27 @@ function build(model, root) {
     }
   }
 
+  // Where in the upright picture the pointer is, px.
+  function under(event, canvas) {
+    const [left, top, wide, tall] = view();
+    return [left + (event.offsetX / canvas.clientWidth) * wide, top + (event.offsetY / canvas.clientHeight) * tall];
+  }
+
+  // The drawn joint of the run that is nearest to the pointer, within some px of the screen, or null.
+  function nearest(event, canvas, reach) {
+    const run = runs[0], [x, y] = under(event, canvas), scale = canvas.clientWidth / view()[2];
+    let best = null, least = reach;
+    for (const joint of run.groups[state.group] || run.groups["all joints"]) {
+      const p = place(run, state.row, joint), apart = p ? scale * Math.hypot(p[0] - x, p[1] - y) : Infinity;
+      if (apart < least || (apart === least && joint === editing.joint)) { best = joint; least = apart; }
+    }
+    return best;
+  }
+
   // Who is meant by a click, as it is typed: px of the upright picture, s from the first frame.
   function pick(event, canvas) {
     if (state.playing) pause();
-    const [left, top, wide, tall] = view();
-    const x = Math.round(left + (event.offsetX / canvas.clientWidth) * wide), y = Math.round(top + (event.offsetY / canvas.clientHeight) * tall);
+    const [x, y] = under(event, canvas).map(Math.round);
     const time = Math.floor(1000 * times[state.row] + 1e-6) / 1000;
     state.picked = { x, y, time, row: state.row };
     line.textContent = `"person=${x},${y}" person.time=${time}`; // quotes: PowerShell splits at commas
@@ -368,11 +404,11 @@ function build(model, root) {
   const toggle = button("▶", "Play", flip);
   const slider = element("input", { type: "range", min: 0, max: times.length - 1, value: 0, className: "posexp-slider", ariaLabel: "Frame" });
   slider.oninput = () => { if (state.playing) pause(); show(+slider.value); };
-  if (marks.length) { // small lines under the slider
-    const id = `posexp-marks-${Math.random().toString(36).slice(2)}`;
-    slider.setAttribute("list", id);
-    root.append(element("datalist", { id }, ...marks.map((mark) => element("option", { value: rowAt(times, mark.time + 1e-6) }))));
-  }
+  const lines = element("datalist", { id: `posexp-marks-${Math.random().toString(36).slice(2)}` }); // small ones under the slider
+  slider.setAttribute("list", lines.id);
+  root.append(lines);
+  const ticks = () => lines.replaceChildren(...marks.map((mark) => element("option", { value: rowAt(times, mark.time + 1e-6) })));
+  ticks();
   const output = element("output", { className: "posexp-output" });
   output.setAttribute("aria-live", "off");
   const speed = select("Speed", SPEEDS.map((s) => [s, `${s} x`]), (value) => {
@@ -423,10 +459,9 @@ function build(model, root) {
   for (const kind of new Set(bands.map((band) => band.kind)))
     legend.append(element("span", { className: "posexp-key posexp-band" }, element("span", { className: "posexp-chip", style: `background:${BANDS[kind][1]}` }), BANDS[kind][0]));
   if (model.get("pickable")) legend.append(element("span", { className: "posexp-hint", textContent: "A click on the picture says how to follow who is there." }));
-  const kinds = [...new Set(marks.map((mark) => mark.kind))];
-  const markColor = (mark) => MARKS[kinds.indexOf(mark.kind) % MARKS.length];
-  for (const kind of kinds)
-    legend.append(element("span", { className: "posexp-key posexp-mark" }, element("span", { className: "posexp-chip", style: `width:3px;background:${MARKS[kinds.indexOf(kind) % MARKS.length]}` }), kind.replaceAll("_", " ")));
+  const kindColor = (kind) => MARKS[Math.max(0, EVENTS.indexOf(kind))];
+  for (const kind of new Set(marks.map((mark) => mark.kind)))
+    legend.append(element("span", { className: "posexp-key posexp-mark" }, element("span", { className: "posexp-chip", style: `width:3px;background:${kindColor(kind)}` }), kind.replaceAll("_", " ")));
   picture.append(bar);
   root.append(picks, tools, legend);
 
@@ -434,11 +469,11 @@ function build(model, root) {
   const plots = [];
 
   // A line of values over time: what is drawn once, a cursor on top, a click that seeks.
-  function plot(title, unit, lines, chooser, limits) {
+  function plot(title, unit, lines, chooser, limits, warn) {
     const canvas = element("canvas", { className: "posexp-plot" });
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${title} over time; a click goes there`);
-    const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []));
+    const head = element("div", { className: "posexp-head" }, element("span", { textContent: `${title} (${unit})` }), ...(chooser ? [chooser] : []), ...(warn ? [warn] : []));
     graphs.append(element("div", {}, head, canvas));
     const base = document.createElement("canvas");
     const left = 44, right = 8, top = 6, bottom = 16;
@@ -469,7 +504,7 @@ function build(model, root) {
         }
         for (const mark of marks) {
           const x = at(rowAt(times, mark.time + 1e-6));
-          g.strokeStyle = markColor(mark); g.lineWidth = 1; g.setLineDash([2, 2]);
+          g.strokeStyle = kindColor(mark.kind); g.lineWidth = 1; g.setLineDash([2, 2]);
           g.beginPath(); g.moveTo(x, top); g.lineTo(x, tall - bottom); g.stroke(); g.setLineDash([]);
         }
         const y = (value) => top + ((high - value) / (high - low)) * (tall - top - bottom);
@@ -540,8 +575,12 @@ function build(model, root) {
   if (disagreement.length) plot("distance between runs", "% of the torso", () => [{ color: "#888", value: (row) => 100 * disagreement[row] }]);
   plot("x solid, y dashed", "px", () => [...perRun(state.joint, part(0)), ...perRun(state.joint, part(1), [4, 3])], jointChooser);
   if (angleNames.length) {
-    const chooser = select("Angle that is plotted", angleNames.map((a) => [a, a.replaceAll("_", " ")]), (value) => { state.angle = value; replot(); });
-    plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)]), chooser);
+    const doubtful = () => doubt && !state.angle.endsWith("_world");
+    const said = (name) => name.replace(/_world$/, " (in space)").replaceAll("_", " ");
+    const warn = element("span", { className: "posexp-warn", textContent: "not to be trusted", title: doubt });
+    const chooser = select("Angle that is plotted", angleNames.map((a) => [a, said(a)]), (value) => { state.angle = value; warn.hidden = !doubtful(); replot(); });
+    chooser.value = state.angle; warn.hidden = !doubtful();
+    plot("angle", "degrees", () => perRun(state.angle, (run, row, name) => run.angles[row * angleNames.length + angleNames.indexOf(name)], doubtful() ? [2, 3] : null), chooser, null, warn);
   }
   plot(runs.length > 1 ? "confidence: means something else in each model" : "confidence", "0 to 1", () => perRun(state.joint, part(2)), null, [0, 1]);
 
@@ -555,6 +594,7 @@ function build(model, root) {
 
   // ---------------------------------------------------------------- keys, kernel, size
   root.onkeydown = (event) => {
+    if (editing?.undoes(event)) { event.preventDefault(); event.stopPropagation(); return; }
     if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
     const keys = {
       ArrowLeft: () => step(event.shiftKey ? -10 : -1), ArrowRight: () => step(event.shiftKey ? 10 : 1),
@@ -569,6 +609,24 @@ function build(model, root) {
     if (row >= 0 && row !== state.row && wanted === null) { if (state.playing) pause(); show(row); }
   };
   model.on("change:frame", follow);
+  if (model.get("editable")) {
+    editing = editor({
+      model, root, times, frames, size: [width, height], run: runs[0], color: kindColor,
+      host: {
+        row: () => state.row, pause: () => { if (state.playing) pause(); }, under, nearest,
+        show: (row) => { if (state.playing) pause(); show(row); },
+        at: (row, joint) => place(runs[0], row, joint),
+        changed() { // of an edit: once all of it is there, drawn anew
+          if (!editing) return;
+          marks = editing.events; ticks();
+          for (const [canvas] of canvases) held(canvas);
+          if (editing.holding) draw(); else replot();
+        },
+      },
+    });
+    bar.prepend(editing.open);
+    picture.append(editing.panel);
+  }
   const watch = new ResizeObserver(() => resize());
   layout();
   watch.observe(root);
@@ -584,7 +642,7 @@ function build(model, root) {
   } else ready();
 
   return () => {
-    stopped = true; state.playing = false; clearTimeout(told); watch.disconnect(); model.off("change:frame", follow);
+    stopped = true; state.playing = false; clearTimeout(told); editing?.dispose(); watch.disconnect(); model.off("change:frame", follow);
     if (video) { video.pause(); video.removeAttribute("src"); video.load(); }
     if (own) URL.revokeObjectURL(own);
   };

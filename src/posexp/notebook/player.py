@@ -12,9 +12,10 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
-from posexp.errors import PosexpError
+from posexp.errors import PosexpError, TrackingError
 from posexp.measure import kinematics
 from posexp.measure.comparison import Comparison
+from posexp.movement.events import EVENTS
 from posexp.notebook import media
 from posexp.pose.sequence import PoseSequence
 from posexp.pose.skeleton import BODY, COCO17, REGIONS
@@ -26,8 +27,6 @@ _HERE = Path(__file__).parent
 _COLORS = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#9999ff")
 # Of one run, the sides as in the overlay, and the rest of the body.
 _SHADES = {"left": "#4db6ff", "right": "#ff9f1c", "": "#f0e496"}
-EVENTS = ("lean_start", "rise_start", "standing", "sit_start", "seated")
-"""Of a repetition, s, in ``movement/repetitions.csv``."""
 _NOTHING = 65535
 _MANY = 2_000_000  # joints times frames; beyond it, only the joints that all variants see are sent
 
@@ -46,19 +45,27 @@ class Findings:
         ``start, end`` (s, of the first and last frame), ``kind``: ``lost`` or ``doubtful``.
     marks : list of dict
         Events: ``time`` (s), ``label``, and ``kind``, by which they are coloured.
+    angles : DataFrame, optional
+        Of the cleaned poses, a row per frame, degrees, as `posexp.movement.angles.angles`.
+    doubt : str
+        Why angles in the picture's plane are not to be trusted, if they are not.
     """
 
     people: list[dict[str, Any]] = field(default_factory=list)
     track: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
     bands: list[dict[str, Any]] = field(default_factory=list)
     marks: list[dict[str, Any]] = field(default_factory=list)
+    angles: pd.DataFrame | None = None
+    doubt: str = ""
 
     @classmethod
     def of(cls, run: Run) -> Findings:
-        """From the run's files in ``person/`` and ``movement/``."""
-        marks = _marks(run)
+        """From the run's files in ``person/``, ``movement/`` and ``angles/``."""
+        movement: dict[str, Any] = {
+            "marks": _marks(run), "angles": _angles(run), "doubt": run.tags.get(tags.VIEW, ""),
+        }  # fmt: skip
         if tags.PEOPLE not in run.tags:
-            return cls(marks=marks)
+            return cls(**movement)
         sides = ["left", "top", "right", "bottom"]
         found = pd.read_csv(run.file("person/people.csv"))
         people = [
@@ -67,13 +74,21 @@ class Findings:
             for row in found.itertuples()
         ]  # fmt: skip
         if run.tags.get(tags.PERSON) == "nobody":
-            return cls(people, marks=marks)
+            return cls(people, **movement)
         track = pd.read_csv(run.file("person/track.csv"))
         bands = [
             band for kind in ("lost", "doubtful")
             for band in _stretches(track["time"], track["state"] == kind, kind)
         ]  # fmt: skip
-        return cls(people, track[sides].to_numpy(np.float32), bands, marks)
+        return cls(people, track[sides].to_numpy(np.float32), bands, **movement)
+
+
+def _angles(run: Run) -> pd.DataFrame | None:
+    """A row per frame, degrees; None in a run that has none, of older versions."""
+    try:
+        return pd.read_csv(run.file("angles/angles.csv")).drop(columns=["frame", "time"])
+    except (TrackingError, KeyError):
+        return None
 
 
 def _marks(run: Run) -> list[dict[str, Any]]:
@@ -105,7 +120,7 @@ class Player(anywidget.AnyWidget):
     only ``frame`` goes back and forth.
     """
 
-    _esm = _HERE / "player.js"
+    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("editing.js", "player.js"))
     _css = _HERE / "player.css"
 
     video_url = traitlets.Unicode().tag(sync=True)
@@ -116,6 +131,7 @@ class Player(anywidget.AnyWidget):
     points = traitlets.List().tag(sync=True)
     angles = traitlets.List().tag(sync=True)
     angle_names = traitlets.List().tag(sync=True)
+    angle_doubt = traitlets.Unicode().tag(sync=True)
     joints = traitlets.List().tag(sync=True)
     joint = traitlets.Unicode().tag(sync=True)
     times = traitlets.Bytes().tag(sync=True)
@@ -127,6 +143,7 @@ class Player(anywidget.AnyWidget):
     people = traitlets.List().tag(sync=True)
     track = traitlets.Bytes().tag(sync=True)
     pickable = traitlets.Bool(False).tag(sync=True)
+    editable = traitlets.Bool(False).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
 
 
@@ -137,6 +154,7 @@ def player_of(
     message: str = "",
     findings: Findings | None = None,
     pickable: bool = False,
+    editable: bool = False,
 ) -> Player:
     """A player for aligned sequences of one video.
 
@@ -157,6 +175,8 @@ def player_of(
         What else is known, of a single run.
     pickable : bool
         Whether a click on the picture tells how to follow who is there, and may ask for it.
+    editable : bool
+        Whether events and joints may be changed, and a new run asked for with them.
     """
     first = next(iter(sequences.values()))
     findings = findings or Findings()
@@ -169,6 +189,8 @@ def player_of(
             message = " ".join([message, str(error)]).strip()
     common = [j for j in COCO17.joints if all(j in s.skeleton.joints for s in sequences.values())]
     tables = [kinematics.angles(poses) for poses in sequences.values()]
+    if findings.angles is not None and len(findings.angles) == len(first):
+        tables = [findings.angles]
     names = [str(name) for name in tables[0] if all(name in table for table in tables)]
     shades = _SHADES if len(sequences) == 1 else {}
     rows = [_Drawn(label, poses, i, shades) for i, (label, poses) in enumerate(sequences.items())]
@@ -181,6 +203,7 @@ def player_of(
         runs=[row.about for row in rows],
         points=[row.points for row in rows],
         angle_names=names,
+        angle_doubt=findings.doubt,
         angles=[np.ascontiguousarray(table[names], np.float32).tobytes() for table in tables],
         joints=[*(j for j in BODY if j in common), *(j for j in common if j not in BODY)],
         joint="left_knee" if "left_knee" in common else next(iter(common), ""),
@@ -194,6 +217,7 @@ def player_of(
         # Of other frames than the poses' it would be drawn at wrong times.
         track=findings.track.tobytes() if len(findings.track) == len(first) else b"",
         pickable=pickable,
+        editable=editable and len(sequences) == 1 and len(first) > 0,
         frame=int(first.frame[0]) if len(first) else 0,
     )
 

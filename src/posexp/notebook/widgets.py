@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from posexp.errors import PosexpError
 from posexp.measure import quality
 from posexp.measure.comparison import compare, labels_of, threshold_of
 from posexp.models import native
+from posexp.movement.given import activity_of_events, grouped
 from posexp.notebook.player import Findings, Player, player_of
 from posexp.notebook.table import RunTable, row_of, understood
 from posexp.pose.sequence import PoseSequence
+from posexp.runs.editing import edit, settings_of
 from posexp.runs.run import run as extract
 from posexp.settings import TrackingSettings
 from posexp.store import tags
@@ -33,7 +36,7 @@ class RunView(ipywidgets.VBox):
     """The player for one run, with its statistics and the raw table.
 
     A click on somebody in the picture tells how to follow them, and a button does so: the same
-    video and model, as a new run.
+    video and model, as a new run. *Edit* puts events and joints right, as a new run too.
 
     Parameters
     ----------
@@ -54,6 +57,7 @@ class RunView(ipywidgets.VBox):
         self.player = player_of(
             {poses.model or "run": poses}, video, message=message, findings=findings,
             pickable=self._run is not None and video is not None,
+            editable=self._run is not None and video is not None,
         )  # fmt: skip
         self.player.on_msg(self._asked)
         self.output = ipywidgets.Output()
@@ -72,6 +76,33 @@ class RunView(ipywidgets.VBox):
         if "follow" in content:
             x, y, time = content["follow"]
             self.follow(x, y, time)
+        if "edit" in content:
+            self._save(content["edit"]["events"], content["edit"]["points"])
+        if "show" in content and self._run is not None:
+            self._put(RunView(Archive(settings_of(self._run)).open().run(content["show"])))
+
+    def _save(self, marks: list[tuple[str, float]] | None, points: list[list[Any]]) -> Run | None:
+        """Make a new run of what was changed in the player, and tell it."""
+        first, told = self._run, 0.0
+        if first is None:
+            return None
+
+        def report(done: int, expected: int | None, doing: str = "") -> None:
+            nonlocal told
+            if doing or time.monotonic() - told > 0.3:  # a browser need not hear of every frame
+                told = time.monotonic()
+                of = f" of {expected}" if expected else ""
+                self.player.send({"saving": doing or f"frame {done}{of}"})
+
+        try:
+            events = None if marks is None else grouped(marks, _goes_down_first(first))
+            table = pd.DataFrame(points, columns=["frame", "joint", "x", "y"]) if points else None
+            new = edit(first, events, table, report=report)
+        except PosexpError as error:
+            self.player.send({"refused": str(error)})
+            return None
+        self.player.send({"saved": {"id": new.id, "name": new.name}})
+        return new
 
     def follow(self, x: float, y: float, time: float) -> Run | None:
         """Make a new run that follows who is at x, y (px) at `time` (s), and offer to show it."""
@@ -98,6 +129,14 @@ class RunView(ipywidgets.VBox):
     def _put(self, view: ipywidgets.VBox) -> None:
         """Show another view in place of this one."""
         self.children = [view]
+
+
+def _goes_down_first(run: Run) -> bool:
+    """Whether its repetitions are squats."""
+    if tags.MOVEMENT not in run.tags:
+        return run.params.get("activity") == "squat"
+    table = pd.read_csv(run.file("movement/repetitions.csv"))
+    return (activity_of_events(table) or run.params.get("activity")) == "squat"
 
 
 def _following(run: Run, x: float, y: float, time: float) -> list[str]:

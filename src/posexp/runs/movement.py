@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from posexp.config import Config
 from posexp.errors import PosexpError
@@ -25,13 +26,21 @@ from posexp.store.record import RunRecord
 log = logging.getLogger("posexp")
 
 
-def write_movement(poses: PoseSequence, config: Config, record: RunRecord, folder: Path) -> None:
+def write_movement(
+    poses: PoseSequence,
+    config: Config,
+    record: RunRecord,
+    folder: Path,
+    events: pd.DataFrame | None = None,
+) -> None:
     """``keypoints/cleaned.*``, ``angles/``, ``movement/`` and their figures.
 
     Parameters
     ----------
     folder : Path
         Of the artifacts.
+    events : DataFrame, optional
+        Of the repetitions, where a person has set them.
     """
     cleaned = clean(poses, config.cleaning)
     seen = cleaned.view
@@ -52,11 +61,16 @@ def write_movement(poses: PoseSequence, config: Config, record: RunRecord, folde
         record.metrics["movement/view_yaw_deg"] = seen.yaw
     if seen.sentence:
         record.tags[tags.VIEW] = seen.sentence
-    write_repetitions(poses, cleaned, config, record, folder)
+    write_repetitions(poses, cleaned, config, record, folder, events)
 
 
 def write_repetitions(
-    poses: PoseSequence, cleaned: Cleaned, config: Config, record: RunRecord, folder: Path
+    poses: PoseSequence,
+    cleaned: Cleaned,
+    config: Config,
+    record: RunRecord,
+    folder: Path,
+    events: pd.DataFrame | None = None,
 ) -> None:
     """``movement/repetitions.csv``, ``movement/notes.txt`` and ``figures/movement.png``.
 
@@ -65,7 +79,7 @@ def write_repetitions(
     if config.activity == "none":
         return
     try:
-        found = repetitions(poses, config.activity, config.scale, cleaned)
+        found = repetitions(poses, config.activity, config.scale, cleaned, events)
     except PosexpError as error:
         log.warning("%s; the run goes on without repetitions", error)
         return

@@ -28,6 +28,7 @@ _FILES = (
     ("figures/movement.png", "movement"),
     ("figures/trajectories.png", "trajectories"),
     ("keypoints/keypoints.csv", "keypoints"),
+    ("edits/edits.csv", "edits"),
     ("evaluation/worst_frames.png", "worst frames"),
     ("config/environment.json", "versions"),
 )
@@ -84,6 +85,7 @@ def _text(
         ("Against ground truth", _said(metrics, _AGAINST_TRUTH)),
         ("People", _people(known)),
         ("Movement", _movement(metrics)),
+        ("Edited by hand", _edited(known)),
         ("Note", _plain(known.get(tags.NOTE, ""))),
         ("Warnings", _plain(known.get(tags.WARNINGS, ""))),
     ]
@@ -111,6 +113,12 @@ def _people(known: Mapping[str, str]) -> str:
     followed = "nobody is followed" if who == "nobody" else f"number {who} is followed"
     doubt = f"; {known[tags.DOUBT]}" if tags.DOUBT in known else ""
     return _plain(f"{known[tags.PEOPLE]} found, {followed}{doubt}")
+
+
+def _edited(known: Mapping[str, str]) -> str:
+    if tags.EDITED_FROM not in known:
+        return ""
+    return _plain(f"{known.get(tags.EDITED, '')}; from run {known[tags.EDITED_FROM]}")
 
 
 def _movement(metrics: Mapping[str, float]) -> str:

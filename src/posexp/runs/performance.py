@@ -184,6 +184,7 @@ class _Work:
 
     def write(self, record: RunRecord, folder: Path) -> None:
         """Tables, figures and pictures of what was extracted, into the folder of artifacts."""
+        edits = self._estimator.edits if isinstance(self._estimator, Replay) else None
         with self.doing("writing tables"):
             from posexp.runs import results
 
@@ -200,12 +201,15 @@ class _Work:
             results.write_config(plain_of(self.job, self._estimator), folder)
             environment = environment_of(self.job, self._source, self._estimator)
             results.write_environment(environment, folder)
+            if edits is not None:
+                edits.write(folder)
         with self.doing("writing figures"):
             results.write_figures(poses, record.threshold, folder)
         with self.doing("measuring the movement"):
             from posexp.runs.movement import write_movement
 
-            write_movement(poses, self.job.config, record, folder)
+            events = None if edits is None else edits.events
+            write_movement(poses, self.job.config, record, folder, events)
         if self._truth is not None and self._truth_path is not None and self._worst is not None:
             with self.doing("evaluating"):
                 results.write_truth(

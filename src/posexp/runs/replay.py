@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posexp.errors import PosexpError, TrackingError
 from posexp.models.weights.model_file import ModelFile
@@ -18,6 +19,9 @@ from posexp.store.run import Run
 from posexp.video.ahead import ahead
 from posexp.video.frame import Frame
 
+if TYPE_CHECKING:  # with pandas, which a run needs at its end only
+    from posexp.runs.edits import Edits
+
 _OF_THE_PERSON = (tags.PEOPLE, tags.PERSON, tags.DOUBT)
 _FILES = (tags.PEOPLE_TABLE, tags.PEOPLE_PICTURE, tags.TRACK)
 
@@ -29,11 +33,13 @@ class Replay:
     ----------
     run : Run
         Of the same video, part, model and versions: its tag ``posexp.keypoints`` says so.
+    edits : Edits, optional
+        What a person has changed in it.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._poses: PoseSequence = run.poses()
-        self.run = run
+    def __init__(self, run: Run, edits: Edits | None = None) -> None:
+        self._poses: PoseSequence = run.poses() if edits is None else edits.poses
+        self.run, self.edits = run, edits
         self.name = self._poses.model
         self.skeleton = self._poses.skeleton
         self.confidence_meaning = self._poses.confidence_meaning

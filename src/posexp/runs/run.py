@@ -134,14 +134,12 @@ def rerun(
     settings = settings or TrackingSettings()
     archive = Archive(settings)
     first = archive.open().run(run_id)
-    config, plain = load_config(logged_overrides(first.file("config/config.yaml")))
-    video = Path(config.video.path or "")
-    there = os.path.isfile(video)  # noqa: PTH113  no error for what cannot be a name
-    if not there or sha256_of(video) != first.video_sha256:
+    if tags.EDITED_FROM in first.tags:
         raise TrackingError(
-            f"run {first.name} ({first.id})", f"expected its video at {video}, found "
-            f"{'another one' if there else 'nothing'} there", "Put it back there",
+            f"run {first.name} ({first.id})", "expected one that a model has made, got one that "
+            "somebody has edited", f"Repeat what it was: run={first.tags[tags.EDITED_FROM]}",
         )  # fmt: skip
+    config, plain = as_logged(first)
     logged = config.model.weights or ""
     if weights:
         config.model.weights = plain["model"]["weights"] = weights
@@ -151,9 +149,7 @@ def rerun(
             f"that is not a published one: {logged}",
             f"If you trust it: python -m posexp rerun run={first.id} weights={logged}",
         )  # fmt: skip
-    if settings.experiment == TrackingSettings.experiment:
-        known = first.params.get("tracking.experiment", settings.experiment)
-        settings = replace(settings, experiment=known)
+    settings = in_its_experiment(settings, first)
     config.tracking, plain["tracking"] = settings, asdict(settings)
     second = _run(config, plain, archive, progress, {tags.RERUN_OF: first.id})
     before, now = _made_with(first), _made_with(second)
@@ -161,6 +157,26 @@ def rerun(
         if now.get(what) != before[what]:
             log.warning("%s was %s, is %s", what, before[what], now.get(what))
     return Repetition(first, second, *_difference(first.poses(), second.poses()))
+
+
+def as_logged(run: Run) -> tuple[Config, dict[str, Any]]:
+    """The configuration of a logged run, checked; TrackingError where its video is not there."""
+    config, plain = load_config(logged_overrides(run.file("config/config.yaml")))
+    video = Path(config.video.path or "")
+    there = os.path.isfile(video)  # noqa: PTH113  no error for what cannot be a name
+    if not there or sha256_of(video) != run.video_sha256:
+        raise TrackingError(
+            f"run {run.name} ({run.id})", f"expected its video at {video}, found "
+            f"{'another one' if there else 'nothing'} there", "Put it back there",
+        )  # fmt: skip
+    return config, plain
+
+
+def in_its_experiment(settings: TrackingSettings, run: Run) -> TrackingSettings:
+    """The settings, with the experiment of a run where they name none."""
+    if settings.experiment != TrackingSettings.experiment:
+        return settings
+    return replace(settings, experiment=run.params.get("tracking.experiment", settings.experiment))
 
 
 def _made_with(run: Run) -> dict[str, str]:

@@ -212,8 +212,12 @@ class Run:
 
 
 def newest_of_each(runs: Iterable[Run]) -> list[Run]:
-    """The newest run of each variant on each video, of runs that come newest first."""
+    """The newest run of each variant on each video, of runs that come newest first.
+
+    None that a person has edited: it is not what the variant says.
+    """
     newest: dict[tuple[object, ...], Run] = {}
     for run in runs:
-        newest.setdefault((run.video_sha256, run.variant), run)
+        if tags.EDITED_FROM not in run.tags:
+            newest.setdefault((run.video_sha256, run.variant), run)
     return list(newest.values())

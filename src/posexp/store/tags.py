@@ -34,6 +34,10 @@ KEY = "posexp.key"
 
 KIND, COMPARED = "posexp.kind", "posexp.compared"
 RERUN_OF, REPLAY_OF = "posexp.rerun_of", "posexp.replay_of"
+EDITED_FROM, EDITED, EVENTS_SET = "posexp.edited_from", "posexp.edited", "posexp.events_set"
+"""Of a run that a person has put right: which it was, what was changed, and whether its events are
+as somebody has set them."""
+
 ERROR, NOTE, WARNINGS = "error", "note", "video.warnings"
 DESCRIPTION = "mlflow.note.content"
 
@@ -51,6 +55,13 @@ THRESHOLD = "keypoints.confidence_threshold"
 def tag_name(text: str) -> str:
     """What a person calls a tag, in the characters that MLflow takes."""
     return re.sub(r"[^\w.\- :]", "_", text)[:250] if text.strip(". ") else f"_{text}"
+
+
+def of_the_clip(known: dict[str, str]) -> dict[str, str]:
+    """What a list of videos says of a clip, such as its participant: tags that are not ours."""
+    ours = ("mlflow.", "posexp.", VERSION, "video.", "weights.", "person.", "movement.", "truth.")
+    names = (VIDEO, RUNTIME, TRUTH, MOVEMENT, ERROR, NOTE)
+    return {k: v for k, v in known.items() if k not in names and not k.startswith(ours)}
 
 
 def job_tags(job: tuple[str, str]) -> dict[str, str]:

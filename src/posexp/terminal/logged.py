@@ -1,4 +1,4 @@
-"""What is done with logged runs: evaluating one, comparing several; it brings SciPy, matplotlib."""
+"""What is done with logged runs: evaluate, edit, compare them; it brings SciPy and matplotlib."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import logging
 from collections.abc import Callable
 
 from posexp.config import load_config
+from posexp.runs import editing
 from posexp.runs.agreement import agreement_of, reliability_over
 from posexp.runs.logged import compare_runs, evaluate_run
 from posexp.store.archive import Archive
 from posexp.terminal.parser import Line, names_in
-from posexp.terminal.summaries import print_comparison, print_evaluation, print_reliability
+from posexp.terminal.summaries import (
+    print_comparison,
+    print_evaluation,
+    print_reliability,
+    print_run,
+)
 
 log = logging.getLogger("posexp")
 
@@ -36,4 +42,17 @@ def compare(line: Line) -> int:
     return 0
 
 
-FUNCTIONS: dict[str, Callable[[Line], int]] = {"evaluate": evaluate, "compare": compare}
+def edit(line: Line) -> int:
+    """Put a logged run right, as a new one."""
+    keys, settings = line.keys, load_config(line.overrides)[0].tracking
+    print_run(
+        editing.edit(
+            str(keys["run"]), keys["events"], keys["keypoints"], settings=settings, progress=True
+        )
+    )
+    return 0
+
+
+FUNCTIONS: dict[str, Callable[[Line], int]] = {
+    "evaluate": evaluate, "compare": compare, "edit": edit
+}  # fmt: skip

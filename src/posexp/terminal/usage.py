@@ -14,6 +14,7 @@ posexp: what did each pose model see, how sure was it, and which should I use?
   python -m posexp evaluate run=last truth=FILE    how far is a run from ground truth?
   python -m posexp compare video=FILE  what did the variants see, and where do they disagree?
   python -m posexp export run=last to=DIR format=xlsx,trc    files for Excel, OpenSim, MATLAB, ...
+  python -m posexp edit run=last events=FILE    put events or keypoints right, as a new run
   python -m posexp rerun run=last      repeat a run; are the keypoints the same?
   python -m posexp sync [key=value]    log results that are waiting for a server
   python -m posexp store [repair]      where the runs are, and what is in there
@@ -159,6 +160,25 @@ Examples
   python -m posexp export sweep=pilot to=~/study/files format=movement,deeplabcut what=raw
 """
 
+_EDIT = f"""\
+Put the events or keypoints of a run right, as a new run: all that follows from them is made again.
+The notebook's player does the same with the mouse; docs/editing.md has the rules.
+
+  python -m posexp edit [run=last] events=FILE | keypoints=FILE [tracking.*=...]
+
+  run                        its id, the beginning of it, or last
+  events                     CSV in place of all events, columns lean_start, rise_start, standing,
+                             sit_start, seated (s, empty where not known): edit the run's own
+                             movement/repetitions.csv; its other columns are computed again
+  keypoints                  CSV with frame, joint, x, y (px); x and y empty: not to be seen
+{_STORE}
+Options
+{_FLAGS}
+Examples
+  python -m posexp edit run=last events=repetitions.csv
+  python -m posexp edit run=3d0cb4b3 keypoints=points.csv
+"""
+
 _RERUN = f"""\
 Repeat a logged run from its own configuration, and say whether the keypoints are the same bit for
 bit. The exit status is 1 when they are not.
@@ -288,6 +308,10 @@ PROGRAM = Program(
                 "overwrite": "false",
             },
             hydra="tracking",
+        ),
+        Command(
+            "edit", _EDIT, "python -m posexp edit run=last events=repetitions.csv",
+            keys={"run": "last", "events": None, "keypoints": None}, hydra="tracking",
         ),
         Command(
             "rerun", _RERUN, "python -m posexp rerun run=last",
