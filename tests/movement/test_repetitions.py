@@ -10,6 +10,7 @@ from people import LEAN, RISE, chair_stands, person, squats, without
 from posexp.errors import ConfigError
 from posexp.movement.repetitions import repetitions
 from posexp.pose.sequence import PoseSequence
+from posexp.runs.extraction import extract
 
 DATA = Path(__file__).resolve().parents[2] / "src" / "posexp" / "data"
 STARTS = np.array([2, 6, 10, 14, 18])
@@ -180,6 +181,21 @@ def test_phases_with_an_ankle_angle_are_four():
     parts = table["momentum_transfer_s"] + table["extension_s"]
     assert parts.to_numpy() == pytest.approx(table["rise_s"].to_numpy())
     assert (table["momentum_transfer_s"] > 0).all()
+
+
+def test_momentum_is_transferred_until_the_shanks_lean_most():
+    """As it truly is in space; mlkit's ankles in space bend most when the person stands."""
+    clip = DATA / "sit_to_stand.mp4"
+    truth = PoseSequence.read(DATA / "sit_to_stand.truth.parquet")
+    shanks = [
+        truth.world[:, truth.skeleton.index(f"{side}_knee")]
+        - truth.world[:, truth.skeleton.index(f"{side}_ankle")] for side in ("left", "right")
+    ]  # fmt: skip
+    up = -np.mean(shanks, axis=0)[:, 1] / np.linalg.norm(np.mean(shanks, axis=0), axis=1)
+    for row in repetitions(extract(clip, "mlkit")).table.to_dict("records"):
+        rise = (truth.time >= row["rise_start"]) & (truth.time <= row["standing"])
+        most = truth.time[rise][np.argmin(up[rise])]
+        assert row["rise_start"] + row["momentum_transfer_s"] == pytest.approx(most, abs=0.15)
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.5])

@@ -39,7 +39,8 @@ class Seen:
     knees : (T, 2) array
         Flexion, left and right, degrees, 0 straight.
     ankles : (T, 2) array
-        Dorsiflexion, left and right, degrees; NaN where the model has no feet.
+        Dorsiflexion, left and right, in the picture's plane, degrees; NaN where the model has no
+        feet.
     trunk : float
         Length of the trunk in the picture, px.
     metres_per_px : float

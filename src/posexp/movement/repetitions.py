@@ -168,9 +168,12 @@ def seen_in(
             return np.full(frames, np.nan)
         return -np.mean([poses.joint(name)[:, 1] for name in names], axis=0, dtype=float)
 
-    names = [f"{side}_{angle}" for angle in ("knee_flexion", "ankle_dorsiflexion")
-             for side in ("left", "right")]  # fmt: skip
-    wanted = [f"{name}{space}" for name in ("trunk_lean", *names)]
+    # Of the ankle it is the moment that counts, and the plane tells that from every side: in space
+    # the feet are what mlkit knows least, and they bend most when the person stands already.
+    wanted = [
+        f"{name}{space}" for name in ("trunk_lean", "left_knee_flexion", "right_knee_flexion")
+    ]
+    wanted += [f"{side}_ankle_dorsiflexion" for side in ("left", "right")]
     lean, *legs = table.reindex(columns=wanted).to_numpy(float).T
     return Seen(
         poses.time, height("hip"), height("shoulder"), lean, np.stack(legs[:2], axis=1),
