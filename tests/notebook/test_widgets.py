@@ -18,7 +18,7 @@ from posexp.measure.quality import confidence_table
 from posexp.notebook import media
 from posexp.notebook.player import Findings, player_of
 from posexp.notebook.table import COLUMNS
-from posexp.notebook.widgets import CompareRuns, RunView, _html
+from posexp.notebook.widgets import CompareRuns, RunView, _differences, _html
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -387,3 +387,23 @@ def test_bands_and_marks_come_from_the_files_of_a_run(place, tmp_path):
     assert np.isnan(boxes[1]).all() and boxes[3].tolist() == [1, 2, 3, 4]
     assert player.bands == findings.bands and player.marks == findings.marks
     assert Findings.of(place[1][3]).bands == []
+
+
+def test_differences_are_those_that_somebody_chose(place):
+    run = place[1][3]
+    plain = {
+        "model": "mlkit",
+        "model.weights": "None",
+        "video.start": "0",
+        "overlay.enabled": "True",
+    }
+    other = {"model": "lightning", "model.weights": "hub/lightning/4", "video.start": "2",
+             "overlay.enabled": "False"}  # fmt: skip
+    one, two, three = (
+        replace(run, params=params)
+        for params in (plain, other, {**plain, "model.weights": "my/heavy.task"})
+    )
+    assert {"video.start"} == set(_differences([one, two])) & {*plain}
+    table = _differences([one, three])
+    assert table["model.weights"].tolist() == ["-", "heavy.task"]
+    assert "overlay.enabled" not in table and "video.start" not in table
