@@ -34,7 +34,7 @@ from posexp.pose.skeleton import COCO17
 from posexp.settings import TrackingSettings
 from posexp.show import comparison_report, figures
 from posexp.store.archive import Archive
-from posexp.store.server import ui_command
+from posexp.store.server import server_arguments
 from posexp.sweeps.batch import sweep
 from posexp.video.source import VideoSource
 
@@ -410,7 +410,7 @@ def test_what_a_terminal_obeys_is_not_passed_on_from_a_store(logged):
 
 
 def test_the_ui_is_served_to_this_machine_only_and_nothing_is_unpickled(tmp_path):
-    command = ui_command(Archive(TrackingSettings(folder=str(tmp_path))).address, 5000)
+    command = server_arguments(Archive(TrackingSettings(folder=str(tmp_path))).address, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     source = Path(posexp.__file__).parent
     for file in source.rglob("*.py"):

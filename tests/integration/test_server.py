@@ -116,6 +116,30 @@ def test_the_ui_shows_the_run_its_charts_its_overlay_and_its_pictures(local_stor
         page.close()
 
 
+def test_a_new_browser_lands_on_the_runs_and_nothing_stands_in_the_way(local_store, browser):
+    port = free_port()
+    command = [sys.executable, "-m", "posexp", "ui", "--port", str(port)]
+    with served(command, port, local_store) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(60_000)
+        asked_for: list[str] = []
+        page.on("request", lambda request: asked_for.append(request.url))
+        page.goto(address)
+        page.get_by_text("mlkit sit_to_stand").first.wait_for()
+        assert "viewStateShareKey=runs" in page.url
+        page.wait_for_timeout(1000)
+        assert page.get_by_text("Get Started").count() == 0  # MLflow's assistant
+        assert all(url.startswith((address, "data:", "blob:")) for url in asked_for)
+        assert not [url for url in asked_for if "telemetry" in url]
+        page.evaluate("localStorage.setItem('mlflow.workflowType_v1', '\"genai\"')")
+        page.goto(address)
+        page.get_by_text("mlkit sit_to_stand").first.wait_for()
+        assert page.evaluate("localStorage.getItem('mlflow.workflowType_v1')") == '"genai"'
+        page.close()
+    said = (local_store / "server.log").read_text().splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["Open", "(it"], said
+
+
 def asked(address: str, host: str, origin: str | None = None) -> int:
     """The status of a search as a browser sends it, by this name of the server."""
     body = json.dumps({"experiment_ids": ["1"]}).encode()

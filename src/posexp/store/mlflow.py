@@ -45,7 +45,7 @@ class Store(Finder):
     """An MLflow store that answers: what is in it is found, and more is put into it."""
 
     def page(self, experiment: str, port: int) -> str:
-        """Address of an experiment's runs in the UI that `ui_command` serves."""
+        """Address of an experiment's runs in the UI that `posexp ui` serves."""
         with self.answering():
             number = self.experiment_id(experiment)
         return f"http://127.0.0.1:{port}/#/experiments/{number}/runs?{table_query()}"

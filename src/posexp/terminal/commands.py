@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ from posexp.runs import run as runs
 from posexp.runs.recovery import log_waiting, recover
 from posexp.spans import told
 from posexp.store.archive import Archive
-from posexp.store.server import own_names, ui_command
+from posexp.store.server import own_names, serve
 from posexp.sweeps import clips
 from posexp.terminal.parser import Line
 from posexp.terminal.summaries import (
@@ -71,7 +70,7 @@ def sync(line: Line) -> int:
 
 
 def ui(line: Line) -> int:
-    """Serve the MLflow UI, in place of this process."""
+    """Serve the MLflow UI until Ctrl-C."""
     host, port = line.options.host, line.options.port
     archive = Archive(load_config(line.overrides)[0].tracking)
     store = archive.open()
@@ -92,14 +91,7 @@ def ui(line: Line) -> int:
             port, " or ".join(f"http://{name}:{port}" for name in names),
         )  # fmt: skip
     print(f"Open {page}\n(it answers in about ten seconds; Ctrl-C ends it)", flush=True)
-    # A light server: no job workers, no look-ups outside.
-    environment = {
-        **os.environ,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    command = ui_command(archive.address, port, host, names)
-    os.execve(command[0], command, environment)
+    return serve(archive.address, page, port, host, names)
 
 
 FUNCTIONS: dict[str, Callable[[Line], int]] = {
