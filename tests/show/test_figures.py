@@ -3,12 +3,15 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 from sequences import standing
 
+from posexp.movement.repetitions import repetitions
 from posexp.show import figures
+from posexp.show.movement import repetitions_over_time
 
 
 def test_a_figure_drawn_once_is_what_savefig_writes(tmp_path):
@@ -32,3 +35,23 @@ def test_a_figure_is_drawn_while_another_thread_imports_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_movements_phases_are_shaded_apart_where_they_are_known():
+    from tests.movement.people import chair_stands
+
+    found = repetitions(chair_stands((2, 6), stop=10))
+    known = found.table.assign(momentum_transfer_s=0.3, stabilisation_s=[0.5, np.nan])
+    for table, expected in (
+        (found.table, {"flexion momentum", "rise", "going down"}),
+        (known, {"flexion momentum", "momentum transfer", "extension", "stabilisation",
+                 "going down"}),
+    ):  # fmt: skip
+        figure = repetitions_over_time(replace(found, table=table), "two $stands$")
+        (legend,) = figure.legends
+        shown = {text.get_text() for text in legend.get_texts()} - {"left", "right"}
+        assert expected <= shown <= expected | {"stabilisation"}
+    extension = known["rise_start"][0] + 0.3
+    begins = [patch.get_x() for patch in figure.axes[0].patches]
+    assert any(abs(begin - extension) < 1e-9 for begin in begins)
+    assert not any(text.get_parse_math() for text in figure.texts)

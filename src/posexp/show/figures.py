@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from posexp.files import whole
@@ -35,9 +35,8 @@ def as_written(draw: Draw) -> Draw:
 
     @functools.wraps(draw)
     def drawn(*values: Any, **named: Any) -> Figure:
-        figure: Figure = draw(*values, **named)
-        for text in figure.findobj(Text):
-            text.set_parse_math(False)
+        with rc_context({"text.parse_math": False}):
+            figure: Figure = draw(*values, **named)
         return figure
 
     return drawn  # type: ignore[return-value]
