@@ -6,11 +6,17 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 from PIL import Image
 from sequences import standing
 
+from posexp.benchmark.averages import HEADLINE
+from posexp.benchmark.report_figures import speed
+from posexp.measure.comparison import compare
 from posexp.movement.repetitions import repetitions
-from posexp.show import figures
+from posexp.pose.skeleton import BODY
+from posexp.show import comparison_figures, figures
 from posexp.show.movement import repetitions_over_time
 
 
@@ -55,3 +61,24 @@ def test_a_movements_phases_are_shaded_apart_where_they_are_known():
     begins = [patch.get_x() for patch in figure.axes[0].patches]
     assert any(abs(begin - extension) < 1e-9 for begin in begins)
     assert not any(text.get_parse_math() for text in figure.texts)
+
+
+@pytest.mark.filterwarnings("error:constrained_layout", "error:No artists")
+@pytest.mark.parametrize("joints", [BODY, ("nose",)], ids=["body", "nose"])
+def test_names_of_any_length_leave_room_for_what_is_drawn(joints):
+    runs = [f"lightning crop.min_keypoint_score=0.3 person=left {index}" * 2 for index in range(4)]
+    comparison = compare({run: standing(5).select(joints) for run in runs})
+    for draw in (comparison_figures.angles_over_time, comparison_figures.agreement,
+                 comparison_figures.distance_by_joint):  # fmt: skip
+        figure = draw(comparison)
+        figures.as_png(figure)
+        assert all(axes.get_position().height > 0.05 for axes in figure.axes)
+
+
+@pytest.mark.filterwarnings("error:No artists")
+def test_the_benchmarks_speeds_are_drawn_where_one_camera_has_no_clip():
+    table = pd.DataFrame({
+        "camera": ["phone"], "variant": ["thunder"], "cpu_ms": [20.0], HEADLINE: [0.9],
+    })  # fmt: skip
+    phone, drone = speed(table).axes
+    assert phone.get_legend() is not None and drone.get_legend() is None
