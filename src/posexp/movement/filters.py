@@ -151,7 +151,7 @@ def _as_table(values: Array) -> Array:
 
 def _stretches(
     times: Array, table: Array, longest: float = BRIDGED
-) -> Iterator[tuple[list[int], NDArray[np.intp]]]:
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Columns that are known in the same rows, with these rows in each stretch between longer gaps.
 
     They are filtered together: one at a time takes three times as long.
@@ -161,7 +161,7 @@ def _stretches(
         alike.setdefault(known.tobytes(), []).append(column)
     for columns in alike.values():
         for rows in between_gaps(times, table[:, columns[0]], longest):
-            yield columns, rows
+            yield np.array(columns), rows
 
 
 def _at_even_times(times: Array, values: Array, cutoff: float) -> tuple[Array, Array]:
