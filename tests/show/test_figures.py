@@ -3,12 +3,21 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 from PIL import Image
 from sequences import standing
 
-from posexp.show import figures
+from posexp.benchmark.averages import HEADLINE
+from posexp.benchmark.report_figures import speed
+from posexp.measure.comparison import compare
+from posexp.movement.repetitions import repetitions
+from posexp.pose.skeleton import BODY
+from posexp.show import comparison_figures, figures
+from posexp.show.movement import repetitions_over_time
 
 
 def test_a_figure_drawn_once_is_what_savefig_writes(tmp_path):
@@ -32,3 +41,44 @@ def test_a_figure_is_drawn_while_another_thread_imports_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_movements_phases_are_shaded_apart_where_they_are_known():
+    from tests.movement.people import chair_stands
+
+    found = repetitions(chair_stands((2, 6), stop=10))
+    known = found.table.assign(momentum_transfer_s=0.3, stabilisation_s=[0.5, np.nan])
+    for table, expected in (
+        (found.table, {"flexion momentum", "rise", "going down"}),
+        (known, {"flexion momentum", "momentum transfer", "extension", "stabilisation",
+                 "going down"}),
+    ):  # fmt: skip
+        figure = repetitions_over_time(replace(found, table=table), "two $stands$")
+        (legend,) = figure.legends
+        shown = {text.get_text() for text in legend.get_texts()} - {"left", "right"}
+        assert expected <= shown <= expected | {"stabilisation"}
+    extension = known["rise_start"][0] + 0.3
+    begins = [patch.get_x() for patch in figure.axes[0].patches]
+    assert any(abs(begin - extension) < 1e-9 for begin in begins)
+    assert not any(text.get_parse_math() for text in figure.texts)
+
+
+@pytest.mark.filterwarnings("error:constrained_layout", "error:No artists")
+@pytest.mark.parametrize("joints", [BODY, ("nose",)], ids=["body", "nose"])
+def test_names_of_any_length_leave_room_for_what_is_drawn(joints):
+    runs = [f"lightning crop.min_keypoint_score=0.3 person=left {index}" * 2 for index in range(4)]
+    comparison = compare({run: standing(5).select(joints) for run in runs})
+    for draw in (comparison_figures.angles_over_time, comparison_figures.agreement,
+                 comparison_figures.distance_by_joint):  # fmt: skip
+        figure = draw(comparison)
+        figures.as_png(figure)
+        assert all(axes.get_position().height > 0.05 for axes in figure.axes)
+
+
+@pytest.mark.filterwarnings("error:No artists")
+def test_the_benchmarks_speeds_are_drawn_where_one_camera_has_no_clip():
+    table = pd.DataFrame({
+        "camera": ["phone"], "variant": ["thunder"], "cpu_ms": [20.0], HEADLINE: [0.9],
+    })  # fmt: skip
+    phone, drone = speed(table).axes
+    assert phone.get_legend() is not None and drone.get_legend() is None

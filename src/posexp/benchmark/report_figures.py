@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from posexp.benchmark.averages import HEADLINE, conditions
-from posexp.show.figures import panel, pck_curves, tidy
+from posexp.show.figures import legend, panel, pck_curves, tidy
 from posexp.show.palette import PALETTE
 
 if TYPE_CHECKING:  # the models would come with it, and nobody draws with them
@@ -57,7 +57,7 @@ def speed(table: pd.DataFrame) -> Figure:
         axes.plot(front["cpu_ms"], front[HEADLINE], "--", color="#777777", zorder=0)
         axes.set_xlim(left=0)
         axes.set_ylim(0, 1)
-        axes.legend(frameon=False, fontsize=9, loc="lower left")
+        legend(axes, "lower left", 9)
         tidy(axes, "both")
         axes.set_xlabel("CPU time per frame (ms)")
         axes.set_ylabel("PCK@0.1 (share)")

@@ -74,11 +74,17 @@ class Seen:
 
     def path(self, activity: str) -> list[Stretch]:
         """The height that `height` names, smoothed."""
-        return self._paths[self.height(activity)]
+        return self.hip_path if self.height(activity) == "hips" else self.shoulder_path
 
     @cached_property
-    def _paths(self) -> dict[str, list[Stretch]]:
-        return {name: stretches(self.time, getattr(self, name)) for name in ("hips", "shoulders")}
+    def hip_path(self) -> list[Stretch]:
+        """The hips' height, smoothed."""
+        return stretches(self.time, self.hips)
+
+    @cached_property
+    def shoulder_path(self) -> list[Stretch]:
+        """The shoulders' height, smoothed."""
+        return stretches(self.time, self.shoulders)
 
     def up_and_down(self, activity: str) -> tuple[list[Rise], list[Rise], list[str]]:
         """Rises and falls of that height, and which rises are not counted, in sentences."""

@@ -40,13 +40,11 @@ def outcomes(rows: list[Repetition], activity: str, end: float) -> dict[str, flo
     figures: dict[str, float] = {"repetitions": float(len(rows))}
     if not rows:
         return figures
-    columns = np.array(rows, float).T
-    for name, values in zip(Repetition._fields[_MEASURED:], columns[_MEASURED:], strict=True):
-        known = values[np.isfinite(values)]
-        if known.size:
-            figures[name] = float(np.median(known))
-        if known.size > 1:
-            figures[f"{name}_iqr"] = float(np.subtract(*np.percentile(known, [75, 25])))
+    counts, (low, middle, high) = _quartiles(np.array(rows, float))
+    for column, name in enumerate(Repetition._fields[_MEASURED:], _MEASURED):
+        figures[name] = float(middle[column])
+        if counts[column] > 1:
+            figures[f"{name}_iqr"] = float(high[column] - low[column])
     if len(rows) > 2:
         figures["rise_slope_s_per_repetition"] = _slope(np.array([row.rise_s for row in rows]))
     if activity == "sit_to_stand" and np.isfinite(end):
@@ -77,6 +75,17 @@ def sentence(rises: NDArray[np.float64], activity: str, figures: dict[str, float
     if "peak_lean_deg" in figures:
         parts.append(f"peak lean {figures['peak_lean_deg']:.0f} deg")
     return ", ".join(parts)
+
+
+def _quartiles(table: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """(n,) how many values are known in each column, and (3, n) their quartiles; NaN for none."""
+    counts = np.isfinite(table).sum(axis=0)
+    quartiles = np.full((3, table.shape[1]), np.nan)
+    ordered = np.sort(table, axis=0)  # NaN come last
+    for count in set(counts) - {0}:  # columns of as many values together: the bootstrap calls it
+        columns = counts == count
+        quartiles[:, columns] = np.percentile(ordered[:count, columns], [25, 50, 75], axis=0)
+    return counts, quartiles
 
 
 def _slope(values: NDArray[np.float64]) -> float:

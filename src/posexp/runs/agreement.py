@@ -10,6 +10,7 @@ import pandas as pd
 from posexp.exports.write import REPETITIONS
 from posexp.files import save_table
 from posexp.movement.agreement import OF_CLIPS, agreement, matched, reliability
+from posexp.show.comparison_report import Movement
 from posexp.store import tags
 from posexp.store.run import Run
 
@@ -17,22 +18,26 @@ CLIP, AGREEMENT = "tables/movement.csv", "tables/movement_agreement.csv"
 """Artifacts of a comparison: what each run says was done, and how far they are apart."""
 
 
-def write_agreement(runs: Mapping[str, Run], folder: Path) -> None:
+def write_agreement(runs: Mapping[str, Run], folder: Path) -> Movement | None:
     """`CLIP`, `AGREEMENT` and ``tables/repetitions.csv`` of compared runs, by label.
 
-    Nothing where fewer than two of them looked for repetitions.
+    None where fewer than two of them looked for repetitions.
     """
     tables = {label: table for label, run in runs.items() if (table := _table_of(run)) is not None}
     if len(tables) < 2:
-        return
-    save_table(matched(tables), folder / "tables" / "repetitions.csv")
-    save_table(agreement(tables), folder / AGREEMENT)
+        return None
     rows = [
         {"run": label, "movement": runs[label].tags.get(tags.MOVEMENT, ""),
+         "view": runs[label].tags.get(tags.VIEW, ""),
          **{name: runs[label].metrics.get(f"movement/{name}") for name in OF_CLIPS}}
         for label in tables
     ]  # fmt: skip
-    save_table(pd.DataFrame(rows), folder / CLIP)
+    found = Movement(pd.DataFrame(rows), matched(tables), agreement(tables))
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    save_table(found.clip, folder / CLIP)
+    save_table(found.repetitions, folder / "tables" / "repetitions.csv")
+    save_table(found.agreement, folder / AGREEMENT)
+    return found
 
 
 def reliability_over(comparisons: Sequence[Run]) -> pd.DataFrame:

@@ -162,8 +162,9 @@ def _log_comparison(
     record.steps, record.series = steps, series
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_comparison(comparison, folder / "artifacts", title, pictures)
-        write_agreement(dict(zip(comparison.labels, chosen, strict=True)), folder / "artifacts")
+        labelled = dict(zip(comparison.labels, chosen, strict=True))
+        movement = write_agreement(labelled, folder / "artifacts")
+        write_comparison(comparison, folder / "artifacts", title, pictures, movement)
         shown.add_pictures(record, folder / "artifacts", dict(pictures))
         shown.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)

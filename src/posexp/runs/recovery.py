@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from posexp.config import Config
 from posexp.errors import Refused, TrackingError
@@ -167,16 +167,17 @@ def _salvage(folder: Path, record: RunRecord) -> None:
 def _asked(params: Mapping[str, str]) -> Config:
     """What a run was asked to measure, by its parameters; the rest is as by default."""
     names = [each.name for each in fields(ScaleSettings)]
-    scale = {name: params.get(f"scale.{name}", "None") for name in names}
+    typed = {name: params.get(f"scale.{name}", "None") for name in names}
+    scale: dict[str, Any] = {
+        name: value if name == "points" else float(value)
+        for name, value in typed.items() if value != "None"
+    }  # fmt: skip
     return Config(
         cleaning=params.get("cleaning", Config.cleaning),
         activity=params.get("activity", Config.activity),
-        scale=ScaleSettings(**{
-            name: value if name == "points" else float(value)
-            for name, value in scale.items() if value != "None"
-        }),
+        scale=ScaleSettings(**scale),
         keypoints=KeypointSettings(params.get("keypoints.joints", KeypointSettings.joints)),
-    )  # fmt: skip
+    )
 
 
 def _last_change(folder: Path) -> int:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from posexp.measure.comparison import AGREEMENT, Comparison
 from posexp.measure.kinematics import ANGLES
-from posexp.show.figures import as_written, over_thresholds, panel, tidy
+from posexp.show.figures import as_written, legend, over_thresholds, panel, tidy
 from posexp.show.palette import PALETTE, colors
 
 _ALTMAN = ("left_knee", "left_hip", "trunk")
@@ -47,7 +47,7 @@ def distance_by_joint(comparison: Comparison) -> Figure:
     axes.set_yticks(range(len(joints)), [joint.replace("_", " ") for joint in joints])
     axes.invert_yaxis()
     axes.set_xlabel("distance between runs (px): median, line to the 95th percentile")
-    axes.legend(frameon=False, loc="best")
+    legend(axes, "lower right")
     tidy(axes, "x")
     return figure
 
@@ -96,7 +96,7 @@ def angles_over_time(comparison: Comparison) -> Figure:
         _shade_different_people(axes, comparison)
         tidy(axes, "y")
     grid[-1].set_xlabel("time (s)")
-    grid[0].legend(frameon=False, ncols=4, loc="upper right")
+    legend(grid[0], "upper right")
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,18 @@ _COLUMNS = {
     "sd": ("sd", "{:.1f}"),
     "lower": ("lower limit", "{:.1f}"),
     "upper": ("upper limit", "{:.1f}"),
+    "repetition_first": ("repetition of the first", "{:.0f}"),
+    "repetition_second": ("of the second", "{:.0f}"),
+    "lean_start": ("lean, s", "{:+.2f}"),
+    "rise_start": ("onset, s", "{:+.2f}"),
+    "standing": ("standing, s", "{:+.2f}"),
+    "rise_s": ("duration, s", "{:+.2f}"),
+    "peak_lean_deg": ("peak lean, deg", "{:+.1f}"),
+    "left_knee_at_rise_deg": ("left knee at onset, deg", "{:+.1f}"),
+    "right_knee_at_rise_deg": ("right knee at onset, deg", "{:+.1f}"),
+    "matched": ("matched", "{}"),
+    "only_first": ("only first", "{}"),
+    "only_second": ("only second", "{}"),
 }
 
 
@@ -93,11 +106,31 @@ def disagreement_pictures(comparison: Comparison, video: Path) -> list[tuple[int
     return [(int(comparison.frame[row]), found[row]) for row in rows if row in found]
 
 
+@dataclass(frozen=True)
+class Movement:
+    """What compared runs say was done.
+
+    Parameters
+    ----------
+    clip : DataFrame
+        A row per run: ``run``, ``movement`` (its sentence), ``view`` (what angles are worth).
+    repetitions : DataFrame
+        As `posexp.movement.agreement.matched` gives it.
+    agreement : DataFrame
+        As `posexp.movement.agreement.agreement` gives it.
+    """
+
+    clip: pd.DataFrame
+    repetitions: pd.DataFrame
+    agreement: pd.DataFrame
+
+
 def write_comparison(
     comparison: Comparison,
     folder: Path,
     title: str,
     pictures: list[tuple[int, Image]],
+    movement: Movement | None = None,
 ) -> Path:
     """Write ``tables/*.csv``, ``figures/*.png`` and ``comparison.html``; the path of the last.
 
@@ -111,6 +144,8 @@ def write_comparison(
         Of the page.
     pictures : list of (frame, image)
         As `disagreement_pictures` gives them; may be empty.
+    movement : Movement, optional
+        What was done, where two of the runs looked for it.
     """
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,8 +158,9 @@ def write_comparison(
     if pictures:
         save_picture(_sheet(comparison, pictures), folder / "figures/worst_frames.png")
     path = folder / "comparison.html"
+    page = _page(comparison, title, tables, drawn, pictures, movement)
     with whole(path) as part:
-        part.write_text(_page(comparison, title, tables, drawn, pictures), encoding="utf-8")
+        part.write_text(page, encoding="utf-8")
     return path
 
 
@@ -160,6 +196,7 @@ def _page(
     tables: dict[str, pd.DataFrame],
     drawn: dict[str, Figure],
     pictures: list[tuple[int, Image]],
+    movement: Movement | None,
 ) -> str:
     chips = "&emsp;".join(
         f'<span><span class="chip" style="background:{color}"></span>{html.escape(label)}</span>'
@@ -177,6 +214,7 @@ def _page(
         "this page does not say who is right: that takes ground truth "
         "(<code>python -m posexp evaluate</code>).</p>",
         *(f"<p><strong>{html.escape(note)}.</strong></p>" for note in comparison.notes()),
+        *([] if movement is None else _movement(movement, comparison)),
         "<h2>Each run by itself</h2>", _table(runs),
         "<h2>Between runs, body joints</h2>", _table(body), _picture(drawn["agreement"]),
         "<h2>Where they disagree most</h2>", _picture(drawn["disagreement"]),
@@ -201,6 +239,41 @@ def _page(
     )  # fmt: skip
 
 
+def _movement(movement: Movement, comparison: Comparison) -> list[str]:
+    """What each run says was done, and how far they are apart."""
+    shades = colors(comparison)
+    said = "".join(
+        f'<tr><td class="text"><span class="chip" style="background:{shades[row.run]}"></span>'
+        f'{html.escape(row.run)}</td><td class="text"><strong>{html.escape(row.movement)}</strong>'
+        + (f"<br>{html.escape(row.view)}" if row.view else "") + "</td></tr>"
+        for row in movement.clip.itertuples()
+    )  # fmt: skip
+    parts = ["<h2>What was done</h2>", f"<table><tbody>{said}</tbody></table>"]
+    if len(movement.repetitions):
+        parts += [
+            '<p class="note">Repetition by repetition, first minus second. A dash: not known, or '
+            "seen by one of them only.</p>",
+            _table(movement.repetitions),
+        ]  # fmt: skip
+    if len(movement.agreement):
+        limits = movement.agreement.copy()
+        units, numbers = limits["unit"], ["bias", "sd", "lower", "upper"]
+        limits["quantity"] = [_COLUMNS.get(name, (name,))[0] for name in limits["quantity"]]
+        for name in numbers:
+            values = zip(limits[name], units, strict=True)
+            limits[name] = [
+                "-" if np.isnan(value) else f"{value:.{2 if unit == 's' else 1}f}"
+                for value, unit in values
+            ]
+        parts += [
+            '<p class="note">Bias and 95 % limits of agreement (Bland and Altman 1986). '
+            "Repetitions of one person are no independent samples: the limits describe, they are "
+            "no test.</p>",
+            _table(limits.drop(columns="unit")),
+        ]  # fmt: skip
+    return parts
+
+
 def _table(table: pd.DataFrame) -> str:
     names = [str(name) for name in table]
     head = "".join(f"<th>{html.escape(_COLUMNS.get(c, (c, ''))[0])}</th>" for c in names)
@@ -214,7 +287,9 @@ def _table(table: pd.DataFrame) -> str:
 def _cell(column: str, value: Any) -> str:
     if isinstance(value, float) and not np.isfinite(value):
         return "-"
-    return _COLUMNS[column][1].format(value) if column in _COLUMNS else str(value)
+    if column not in _COLUMNS or isinstance(value, str):
+        return str(value)
+    return _COLUMNS[column][1].format(value)
 
 
 def _picture(figure: Figure) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from posexp.files import whole
@@ -35,9 +36,8 @@ def as_written(draw: Draw) -> Draw:
 
     @functools.wraps(draw)
     def drawn(*values: Any, **named: Any) -> Figure:
-        figure: Figure = draw(*values, **named)
-        for text in figure.findobj(Text):
-            text.set_parse_math(False)
+        with rc_context({"text.parse_math": False}):
+            figure: Figure = draw(*values, **named)
         return figure
 
     return drawn  # type: ignore[return-value]
@@ -202,13 +202,31 @@ def panel(width: float, height: float) -> tuple[Figure, Any]:
     return figure, figure.subplots()
 
 
+def legend(axes: Any, place: str, fontsize: float = 10) -> None:
+    """The legend of an axes, in as many columns as fit; none where nothing has a label.
+
+    Names of runs may be long: they are wrapped, and the layout is found without them.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
+    room = int(9 * axes.figure.get_size_inches()[0])  # letters
+    wrapped = [textwrap.fill(label, room - 10) for label in labels]
+    columns = max(1, room // (10 + max(len(label) for label in labels)))
+    shown = axes.legend(
+        handles, wrapped, loc=place, ncols=min(columns, len(labels)), frameon=False,
+        fontsize=fontsize,
+    )  # fmt: skip
+    shown.set_in_layout(False)
+
+
 def over_thresholds(axes: Any, shares: str) -> None:
     """Axes of `shares` of joints against a threshold in torso lengths, with the legend."""
     axes.set_ylim(0, 1.02)
     axes.set_xlim(left=0)
     axes.set_xlabel("threshold (share of the torso length)")
     axes.set_ylabel(shares)
-    axes.legend(frameon=False, loc="lower right")
+    legend(axes, "lower right")
     tidy(axes, "both")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from posexp.movement.angles import WORLD
@@ -15,13 +16,14 @@ from posexp.movement.repetitions import Repetitions
 from posexp.show.figures import as_written, tidy
 from posexp.show.palette import PALETTE, SIDES
 
-_PHASES = {
-    "flexion momentum": ("lean_start", "rise_start"),
-    "rise": ("rise_start", "standing"),
-    "going down": ("sit_start", "seated"),
-}
-_COLORS = dict(zip(_PHASES, (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True))
+_COLORS = {
+    "flexion momentum": PALETTE[1], "momentum transfer": PALETTE[3], "extension": PALETTE[2],
+    "rise": PALETTE[2], "stabilisation": PALETTE[4], "going down": PALETTE[0],
+}  # fmt: skip
+"""Phases of Schenkman et al. 1990, the whole rise where the turn of the ankle is not known."""
 
+_SHADE = 0.25
+_LINE = 0.19  # inches of a line of the heading
 
 _ANGLES = {
     "knee flexion": ("left_knee_flexion", "right_knee_flexion"),
@@ -33,40 +35,68 @@ _ANGLES = {
 
 @as_written
 def angles_over_time(table: pd.DataFrame, title: str, warning: str) -> Figure:
-    """Joint angles over time, degrees: in the picture's plane, and beside it those in space.
+    """Joint angles over time, degrees: in the picture's plane, and dotted those in space.
 
     Parameters
     ----------
     table : DataFrame
         As `posexp.movement.angles.angles` returns it.
     warning : str
-        Why angles in the plane are not to be trusted, if they are not: then they are dotted.
+        Why angles in the plane are not to be trusted, if they are not: then they are the dotted.
     """
     rows = {name: columns for name, columns in _ANGLES.items() if set(columns) <= set(table)}
-    spaces = ["", WORLD] if any(name.endswith(WORLD) for name in table) else [""]
-    figure = Figure(
-        figsize=(6.5 * len(spaces), 1.2 + 2.1 * max(1, len(rows))), layout="constrained"
-    )
-    grid = figure.subplots(max(1, len(rows)), len(spaces), sharex=True, sharey="row", squeeze=False)
-    for panels, (name, columns) in zip(grid, rows.items(), strict=False):
-        for axes, ending in zip(panels, spaces, strict=True):
-            dotted = ":" if warning and not ending else "-"
+    in_space = any(name.endswith(WORLD) for name in table)
+    styles = {"": ":" if warning else "-", **({WORLD: "-" if warning else ":"} if in_space else {})}
+    count = max(1, len(rows))
+    heading = [title, *textwrap.wrap(warning, 110)]
+    figure = Figure(figsize=(9, 1.1 + 1.7 * count + _LINE * len(heading)))
+    grid = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    _margins(figure, 0.75, 0.15, 0.4 + _LINE * len(heading), 0.5)
+    for axes, (name, columns) in zip(grid, rows.items(), strict=False):
+        for ending, style in styles.items():
             for column in columns:
                 side = column.split("_")[0]
                 color = SIDES[side] if side in SIDES and len(columns) > 1 else "black"
                 values = table[f"{column}{ending}"]
-                axes.plot(table["time"], values, dotted, color=color, linewidth=1.3, label=side)
-            tidy(axes, "both")
-        panels[0].set_ylabel(f"{name} (deg)")
-    for axes, ending in zip(grid[0], spaces, strict=True):
-        untrusted = ", not to be trusted" if warning else ""
-        axes.set_title("in space" if ending else f"in the picture's plane{untrusted}", fontsize=10)
-    for axes in grid[-1]:
-        axes.set_xlabel("time (s)")
-    if rows:
-        grid[0, 0].legend(frameon=False, loc="upper right", ncols=2)
-    figure.suptitle(f"{title}\n{warning}" if warning else title, fontsize=11, wrap=True)
+                axes.plot(table["time"], values, style, color=color, linewidth=1.3)
+        tidy(axes, "both")
+        axes.set_ylabel(f"{name} (deg)")
+    grid[-1].set_xlabel("time (s)")
+    handles = _sides()
+    handles += [
+        Line2D([], [], color="black", linestyle=style,
+               label="in space" if ending else "in the picture's plane")
+        for ending, style in styles.items()
+    ]  # fmt: skip
+    _legend(figure, handles, len(heading))
+    _head(figure, heading)
     return figure
+
+
+def _sides() -> list[Any]:
+    return [Line2D([], [], color=SIDES[side], label=side) for side in ("left", "right")]
+
+
+def _margins(figure: Figure, left: float, right: float, top: float, bottom: float) -> None:
+    """Of the panels, inches: to find them a layout engine takes as long as the drawing."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left / width, bottom / height, 1 - right / width, 1 - top / height, 0.08, 0.12
+    )
+
+
+def _legend(figure: Figure, handles: list[Any], lines: int) -> None:
+    """In a row at the right, below so many lines of the heading."""
+    top = 1 - (0.05 + _LINE * lines) / figure.get_size_inches()[1]
+    figure.legend(
+        handles=handles, loc="upper right", bbox_to_anchor=(1, top), ncols=8, frameon=False
+    )
+
+
+def _head(figure: Figure, lines: list[str]) -> None:
+    """Lines of text above everything."""
+    width, height = figure.get_size_inches()
+    figure.text(0.15 / width, 1 - 0.1 / height, "\n".join(lines), fontsize=11, ha="left", va="top")
 
 
 @as_written
@@ -74,34 +104,55 @@ def repetitions_over_time(found: Repetitions, title: str) -> Figure:
     """Height (px, up), trunk lean and knee flexion (degrees) over time, phases shaded."""
     seen = found.seen
     assert seen is not None  # there are repetitions, so something was seen
-    figure = Figure(figsize=(12, 7), layout="constrained")
+    figure = Figure(figsize=(12, 6.8))
+    heading = textwrap.wrap(title, 140)
     panels = figure.subplots(3, 1, sharex=True)
+    _margins(figure, 0.75, 0.15, 0.65 + _LINE * len(heading), 0.5)
     height = getattr(seen, found.height)
     panels[0].plot(seen.time, height - np.nanmin(height), color="black", linewidth=1.2)
     panels[0].set_ylabel(f"height of the {found.height} (px)")
     panels[1].plot(seen.time, seen.lean, color="black", linewidth=1.2)
     panels[1].set_ylabel("trunk lean (degrees)")
     for side, knee in zip(("left", "right"), seen.knees.T, strict=True):
-        panels[2].plot(seen.time, knee, color=SIDES[side], linewidth=1.2, label=side)
+        panels[2].plot(seen.time, knee, color=SIDES[side], linewidth=1.2)
     panels[2].set_ylabel("knee flexion (degrees)")
-    panels[2].legend(frameon=False, loc="upper right", ncols=2)
     panels[2].set_xlabel("time (s)")
+    spans = _spans(found)
+    shaded = {phase for phase, *_ in spans}
     for axes in panels:
         tidy(axes, "both")
-        for phase, begin, end in _spans(found):
-            axes.axvspan(begin, end, color=_COLORS[phase], alpha=0.18, linewidth=0)
+        for phase, begin, end in spans:
+            axes.axvspan(begin, end, color=_COLORS[phase], alpha=_SHADE, linewidth=0)
     _number(panels[0], found)
-    handles = [Patch(color=color, alpha=0.3, label=name) for name, color in _COLORS.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    handles = _sides()
+    handles += [
+        Patch(color=color, alpha=_SHADE, linewidth=0, label=name)
+        for name, color in _COLORS.items() if name in shaded
+    ]  # fmt: skip
+    _legend(figure, handles, len(heading))
+    _head(figure, heading)
     return figure
 
 
-def _spans(found: Repetitions) -> Iterator[tuple[str, float, float]]:
+def _spans(found: Repetitions) -> list[tuple[str, float, float]]:
+    """Phases with their begin and end, s, where they are known."""
+    spans = []
     for row in found.table.to_dict("records"):
-        for phase, (begin, end) in _PHASES.items():
-            if np.isfinite(row[begin]) and np.isfinite(row[end]):
-                yield phase, row[begin], row[end]
+        turn = row["rise_start"] + row["momentum_transfer_s"]
+        whole = not np.isfinite(turn)
+        rest = row["standing"] + row["stabilisation_s"]
+        spans += [
+            ("flexion momentum", row["lean_start"], row["rise_start"]),
+            ("momentum transfer", row["rise_start"], turn),
+            (
+                "rise" if whole else "extension",
+                row["rise_start"] if whole else turn,
+                row["standing"],
+            ),
+            ("stabilisation", row["standing"], rest),
+            ("going down", row["sit_start"], row["seated"]),
+        ]
+    return [span for span in spans if np.isfinite(span[1:]).all()]
 
 
 def _number(axes: Any, found: Repetitions) -> None:

@@ -173,6 +173,8 @@ def _print_movement(clip: pd.DataFrame, agreement: pd.DataFrame, width: int) -> 
     print()
     for _, row in clip.iterrows():
         print(f"{row['run']:<{width}}{row['movement']}")
+        if isinstance(view := row.get("view"), str) and view:
+            print(f"{'':<{width}}{view}")
     if agreement.empty:
         return
     print(f"\n{'':<{2 * width}}{'first minus second':<22}{'bias':>11}{'95 % limits':>18}{'of':>4}")
