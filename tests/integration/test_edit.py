@@ -155,6 +155,8 @@ def test_events_or_keypoints_alone(place):
     assert none.tags[tags.MOVEMENT] == (
         "no stands: all were removed; the events are as somebody has set them"
     )
+    again = posexp.edit(none, one)  # and from nothing to what it was
+    assert events_of(again)[EVENTS].equals(one)
     # A run whose keypoints alone are edited finds its events anew.
     frames = range(len(run.poses()))
     gone = posexp.edit(
@@ -176,6 +178,7 @@ def test_nothing_takes_an_edited_run_for_what_a_model_said(place, both):
     assert run.tags[tags.FINGERPRINT] not in environment[1]
     assert run.tags[tags.KEYPOINTS] not in environment[1]
     assert newest_of_each([both, run]) == [run]
+    assert posexp.compare([run, both]).labels == ["mlkit", "mlkit edited"]
     # The same sweep has nothing to do, and does not list it.
     done = posexp_command("-m", "video=list.csv", "tracking.sweep=pilot", "overlay.height=120",
                           cwd=folder)  # fmt: skip

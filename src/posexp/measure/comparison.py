@@ -51,6 +51,8 @@ class LoggedRun(Protocol):
     def video_sha256(self) -> str: ...
     @property
     def threshold(self) -> float | None: ...
+    @property
+    def edited(self) -> bool: ...
 
     def poses(self) -> PoseSequence:
         """Its keypoints."""
@@ -459,7 +461,7 @@ def threshold_of(run: LoggedRun | PoseSequence) -> float:
 
 
 def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
-    """A short label for each run: its model, and the parameters that tell equal models apart."""
+    """A short label for each run: its model, what tells equal models apart, and ``edited``."""
     params = [
         {} if isinstance(run, PoseSequence) else {
             key: value for key, value in run.params.items()
@@ -473,6 +475,10 @@ def labels_of(runs: Sequence[LoggedRun | PoseSequence]) -> list[str]:
         alike = [p for n, p in zip(names, params, strict=True) if n == name]
         differing = [k for k in own if len({p.get(k) for p in alike}) > 1]
         labels.append(" ".join([name or "run", *(_short(name, k, own[k]) for k in differing)]))
+    labels = [
+        f"{label} edited" if not isinstance(run, PoseSequence) and run.edited else label
+        for label, run in zip(labels, runs, strict=True)
+    ]
     return [
         label if labels.count(label) == 1 else f"{label} ({labels[: i + 1].count(label)})"
         for i, label in enumerate(labels)

@@ -94,15 +94,18 @@ class RunView(ipywidgets.VBox):
                 of = f" of {expected}" if expected else ""
                 self.player.send({"saving": doing or f"frame {done}{of}"})
 
+        said: dict[str, Any] = {"refused": "It was interrupted: nothing is saved"}
         try:
             events = None if marks is None else grouped(marks, _goes_down_first(first))
             table = pd.DataFrame(points, columns=["frame", "joint", "x", "y"]) if points else None
             new = edit(first, events, table, report=report)
+            said = {"saved": {"id": new.id, "name": new.name}}
+            return new
         except PosexpError as error:
-            self.player.send({"refused": str(error)})
+            said = {"refused": str(error)}
             return None
-        self.player.send({"saved": {"id": new.id, "name": new.name}})
-        return new
+        finally:  # whatever happens, it must not wait for ever
+            self.player.send(said)
 
     def follow(self, x: float, y: float, time: float) -> Run | None:
         """Make a new run that follows who is at x, y (px) at `time` (s), and offer to show it."""

@@ -127,7 +127,6 @@ def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
     told: pd.DataFrame | None = None
     event_changes: list[Change] = []
     changes: list[Change] = []
-    again = tags.EDITED_FROM in run.tags
     if events is not None:
         if run.params.get("activity") == "none":
             raise ConfigError(
@@ -151,7 +150,7 @@ def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
         )  # fmt: skip
     table = edited.changes_of(event_changes, changes)
     automatic_events, before = found, poses if changes else None
-    if again:
+    if run.edited:
         known = pd.read_csv(run.file(EDITS)).astype(table.dtypes.to_dict())
         table = pd.concat([known, table], ignore_index=True)
         automatic_events = _read(run, AUTOMATIC_EVENTS)

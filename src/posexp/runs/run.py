@@ -134,7 +134,7 @@ def rerun(
     settings = settings or TrackingSettings()
     archive = Archive(settings)
     first = archive.open().run(run_id)
-    if tags.EDITED_FROM in first.tags:
+    if first.edited:
         raise TrackingError(
             f"run {first.name} ({first.id})", "expected one that a model has made, got one that "
             "somebody has edited", f"Repeat what it was: run={first.tags[tags.EDITED_FROM]}",

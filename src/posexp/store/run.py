@@ -73,6 +73,11 @@ class Run:
         return self.tags.get(tags.VIDEO_SHA256, "")
 
     @property
+    def edited(self) -> bool:
+        """Whether a person has put it right: then it is not what the model said."""
+        return tags.EDITED_FROM in self.tags
+
+    @property
     def fingerprint(self) -> str:
         """Of all that decides its results; empty when the run does not say."""
         return self.tags.get(tags.FINGERPRINT, "")
@@ -218,6 +223,6 @@ def newest_of_each(runs: Iterable[Run]) -> list[Run]:
     """
     newest: dict[tuple[object, ...], Run] = {}
     for run in runs:
-        if tags.EDITED_FROM not in run.tags:
+        if not run.edited:
             newest.setdefault((run.video_sha256, run.variant), run)
     return list(newest.values())

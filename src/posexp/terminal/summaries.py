@@ -55,7 +55,7 @@ _OF_AN_EVALUATION = (
 def print_run(run: Run) -> None:
     """What a person wants to know when a run is done."""
     print(f"\n{run.name}   {run.tags['video.size']} px, {run.tags['video.fps']} frames/s")
-    if tags.EDITED_FROM in run.tags:
+    if run.edited:
         print(f"  edited by hand: {run.tags[tags.EDITED]}; from run {run.tags[tags.EDITED_FROM]}")
     _print_person(run.tags)
     for said in (tags.MOVEMENT, tags.VIEW):
