@@ -403,7 +403,7 @@ def test_differences_are_those_that_somebody_chose(place):
         replace(run, params=params)
         for params in (plain, other, {**plain, "model.weights": "my/heavy.task"})
     )
-    assert {"video.start"} == set(_differences([one, two])) & {*plain}
+    assert {"model", "video.start"} == set(_differences([one, two])) & {*plain}
     table = _differences([one, three])
     assert table["model.weights"].tolist() == ["-", "heavy.task"]
     assert "overlay.enabled" not in table and "video.start" not in table

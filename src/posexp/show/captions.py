@@ -167,7 +167,7 @@ def _write(
         scale = size * layer.scale
         cv2.putText(
             layer.pixels, text, (round(layer.scale * left), round(layer.scale * baseline)), _FONT,
-            _FONT_SCALE * scale, ink(layer.inks, color), max(1, round(1.6 * scale)), cv2.LINE_AA,
+            _FONT_SCALE * scale, ink(layer.inks, color), max(1, round(1.8 * scale)), cv2.LINE_AA,
         )  # fmt: skip
 
 
