@@ -1,6 +1,10 @@
 """``python -m posexp compare`` over real runs, and what it leaves in MLflow."""
 
+import contextlib
+import re
 import shlex
+import sqlite3
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
@@ -79,6 +83,52 @@ def test_runs_by_id_and_a_video_that_has_gone(command, place):
         (folder / "moved.mp4").rename(video)
     assert status == 0 and len(err) == 1 and "has gone or changed; no pictures" in err[0]
     assert "comparison.html" in out
+
+
+def test_the_pages_of_runs_lead_to_their_comparisons_and_back(command, place):
+    folder, runs = place
+    store = Archive(TrackingSettings(folder=str(folder / "mlruns"))).open()
+    first, second = runs[0].id, runs[1].id
+
+    def route_of(run_id):
+        text = store.client.get_run(run_id).data.tags["mlflow.note.content"]
+        return re.findall(r"\[comparisons\]\(([^)]+)\)", text), text
+
+    store.client.set_tag(second, "mlflow.note.content", "her own words")
+    for _ in range(2):  # said once, however often
+        assert command(f"runs=[{first},{second}]")[0] == 0
+    [route], text = route_of(first)
+    assert text.startswith("**mlkit** on `my clip.mp4`")
+    assert text.splitlines()[1].startswith("[comparisons](")
+    page = urlsplit(route.removeprefix("#"))
+    wanted = parse_qs(page.query)["searchFilter"][0]
+    experiment = page.path.split("/")[2]
+    found = store.client.search_runs([experiment], wanted)
+    assert len(found) >= 2
+    for comparison in found:
+        assert f"/runs/{first})" in comparison.data.tags["mlflow.note.content"]
+        assert first in comparison.data.params["runs"]
+    store.client.delete_run(found[0].info.run_id)  # which makes no dead link
+    assert len(store.client.search_runs([experiment], wanted)) == len(found) - 1
+    assert route_of(second)[1].startswith("her own words\n\n[comparisons](")
+
+
+def test_a_store_that_keeps_descriptions_to_itself_does_not_end_a_comparison(command, place):
+    _, runs = place
+    database = place[0] / "mlruns" / "mlflow.db"
+    store = Archive(TrackingSettings(folder=str(database.parent))).open()
+    store.client.set_tag(runs[2].id, "mlflow.note.content", "")
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        opened.execute(
+            "CREATE TRIGGER no BEFORE UPDATE ON tags WHEN new.key = 'mlflow.note.content' "
+            f"AND new.run_uuid = '{runs[2].id}' BEGIN SELECT RAISE(ABORT, 'not you'); END"
+        )
+        opened.commit()
+        status, out, err = command(f"runs=[{runs[2].id},{runs[1].id}]")
+        opened.execute("DROP TRIGGER no")
+        opened.commit()
+    assert status == 0 and "comparison.html" in out
+    assert len(err) == 1 and "does not lead to the comparison" in err[0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posexp.errors import ConfigError
+from posexp.errors import ConfigError, TrackingError
 from posexp.files import at_home, sha256_of
 from posexp.measure.comparison import Comparison, compare
 from posexp.measure.evaluation import GROUPS, Evaluation, evaluate
@@ -20,7 +20,7 @@ from posexp.pose.sequence import FramePose, PoseSequence
 from posexp.pose.truth import read_truth, truth_beside
 from posexp.runs import evaluated
 from posexp.runs.agreement import write_agreement
-from posexp.runs.note import described_again, described_comparison
+from posexp.runs.note import described_again, described_comparison, with_comparisons
 from posexp.settings import TrackingSettings
 from posexp.show.comparison_report import disagreement_pictures, write_comparison
 from posexp.show.evaluation_report import write_evaluation
@@ -29,6 +29,7 @@ from posexp.store import shown, tags
 from posexp.store.archive import Archive
 from posexp.store.record import RunRecord
 from posexp.store.run import Run, newest_of_each
+from posexp.store.views import comparisons_route
 from posexp.video.source import VideoSource
 
 if TYPE_CHECKING:
@@ -169,7 +170,20 @@ def _log_comparison(
         shown.add_tables(record, folder / "artifacts")
         record.end_ms = int(time.time() * 1000)
         store.start(record)
-        return store.finish(record, folder)
+        logged = store.finish(record, folder)
+    _link_back(store, chosen, logged)
+    return logged
+
+
+def _link_back(store: Store, chosen: list[Run], comparison: Run) -> None:
+    """Have the runs' pages lead to their comparisons, where the store lets us."""
+    for run in chosen:
+        route = comparisons_route(comparison.experiment_id, run.id)
+        try:
+            store.describe(run.id, lambda text, route=route: with_comparisons(text, route))
+        except TrackingError as error:
+            log.warning("the page of run %s (%s) does not lead to the comparison: %s",
+                        run.name, run.id[:8], error.problem)  # fmt: skip
 
 
 def _chosen_runs(

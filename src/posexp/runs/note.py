@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _FILES = (
     ("evaluation/worst_frames.png", "worst frames"),
     ("config/environment.json", "versions"),
 )
+_ALL_RUNS, _COMPARISONS = "all runs, by video", "comparisons"
 _MOST = 8  # figures of the movement
 
 
@@ -45,9 +47,26 @@ def describe(record: RunRecord, artifacts: Path) -> None:
 def described_again(run: Run, metrics: Mapping[str, float], more: Mapping[str, str]) -> str:
     """The description of a logged run that has new metrics and tags."""
     there = [name for name, _ in _FILES if (Path(run.artifacts) / name).is_file()]
-    return _text(
+    text = _text(
         run.name, run.status, run.params, {**run.tags, **more}, {**run.metrics, **metrics}, there
     )
+    compared = re.search(rf"\[{_COMPARISONS}\]\(([^)]+)\)", run.tags.get(tags.DESCRIPTION, ""))
+    return with_comparisons(text, compared[1]) if compared else text
+
+
+def with_comparisons(text: str, route: str) -> str:
+    """A run's description with a link to its comparisons, whatever else is written there.
+
+    The link searches for them, so that it holds when some are deleted or more are made.
+    """
+    link = f"[{_COMPARISONS}]({route})"
+    if link in text:
+        return text
+    links = text.find(f"[{_ALL_RUNS}](")
+    if links < 0:
+        return f"{text}\n\n{link}".lstrip()
+    first = text.rfind("\n", 0, links) + 1  # of their line: the UI folds what comes later
+    return f"{text[:first]}{link} · {text[first:]}"
 
 
 def described_comparison(runs: list[Run], video: Path, pictures: int) -> str:
@@ -79,7 +98,7 @@ def _text(
         if key in known
     )
     variant = name.removesuffix(f" {Path(video).stem}") if video else name
-    lines.append(f"**{_plain(variant)}** on {_code(video)} ({picture})")
+    title = f"**{_plain(variant)}** on {_code(video)} ({picture})"
     found = [
         ("Found", _said(metrics, _FOUND, "tracking/frames", "{:.0f} frames")),
         ("Against ground truth", _said(metrics, _AGAINST_TRUTH)),
@@ -90,8 +109,9 @@ def _text(
         ("Warnings", _plain(known.get(tags.WARNINGS, ""))),
     ]
     links = [f"[{label}]({ARTIFACT}{path})" for path, label in _FILES if path in files]
-    links.append(f"[all runs, by video]({TABLE})")
-    lines.append(" · ".join(links))  # before the rest, of which the UI folds what is long
+    links.append(f"[{_ALL_RUNS}]({TABLE})")
+    # Close to the title: the UI folds what is long, and lays a veil over the end of what it shows.
+    lines.append(f"{title}  \n{' · '.join(links)}")
     lines.append("\n".join(f"- {title}: {text}" for title, text in found if text))
     return "\n\n".join(filter(None, lines))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +166,13 @@ class Store(Finder):
             self._remove_others(run.id, folder, "evaluation")
             self.client.log_artifacts(run.id, str(folder))
             return self.run(run.id)
+
+    def describe(self, run_id: str, change: Callable[[str], str]) -> None:
+        """Change a run's description, in which a person may have written too."""
+        with self.answering():
+            text = self.client.get_run(run_id).data.tags.get(names.DESCRIPTION, "")
+            if (changed := change(text)) != text:
+                self.client.set_tag(run_id, names.DESCRIPTION, changed)
 
     def reject(self, folder: ResultFolder, record: RunRecord, error: Exception) -> Path:
         """Move results aside that cannot be logged; their run, if it was begun, says why."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from urllib.parse import quote
 
 from posexp.store import tags
 from posexp.store.filters import tagged
@@ -72,6 +73,12 @@ def comparisons_tags() -> dict[str, str]:
 def table_query() -> str:
     """What stands behind ``?`` in the address of the table of runs."""
     return _query(_RUNS, "TABLE")
+
+
+def comparisons_route(experiment_id: str, run_id: str) -> str:
+    """The comparisons of a run inside the UI, those that are not deleted."""
+    wanted = quote(f"params.runs LIKE '%{run_id}%'")
+    return f"#/experiments/{experiment_id}/runs?workflowType=machine_learning&searchFilter={wanted}"
 
 
 def sweep_query(sweep: str) -> str:
