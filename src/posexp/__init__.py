@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from posexp.pose.truth import GroundTruth, read_truth
     from posexp.runs.editing import edit
     from posexp.runs.extraction import extract
+    from posexp.runs.outcomes import outcomes
     from posexp.runs.run import load_run as load
     from posexp.runs.run import rerun, run
     from posexp.store.run import Run
@@ -57,6 +58,7 @@ _HOMES = {
     "find_rises": ("posexp.movement.rises", "find_rises"),
     "repetitions": ("posexp.movement.repetitions", "repetitions"),
     "Repetitions": ("posexp.movement.repetitions", "Repetitions"),
+    "outcomes": ("posexp.runs.outcomes", "outcomes"),
     "find_people": ("posexp.people.find", "find_people"),
     "Person": ("posexp.people.find", "Person"),
     "Evaluation": ("posexp.measure.evaluation", "Evaluation"),
@@ -74,8 +76,8 @@ __all__ = [
     "BLAZEPOSE33", "BODY", "COCO17", "Cleaned", "CompareRuns", "Comparison", "Evaluation",
     "GroundTruth", "Person", "PoseSequence", "PosexpError", "Repetitions", "Run", "RunView",
     "Skeleton", "Sweep", "angles", "clean", "compare", "edit", "evaluate", "export", "extract",
-    "find_people", "find_rises", "load", "load_ipython_extension", "read_truth", "repetitions",
-    "rerun", "run", "sweep",
+    "find_people", "find_rises", "load", "load_ipython_extension", "outcomes", "read_truth",
+    "repetitions", "rerun", "run", "sweep",
 ]  # fmt: skip
 
 

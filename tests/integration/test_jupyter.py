@@ -564,5 +564,5 @@ def test_the_notebooks_run_from_top_to_bottom(path: Path, tmp_path: Path, movene
 
 def test_there_are_notebooks() -> None:
     assert [path.stem for path in NOTEBOOKS] == [
-        "01_extract", "02_compare_variants", "03_your_own_video",
+        "01_extract", "02_compare_variants", "03_your_own_video", "04_outcomes",
     ]  # fmt: skip

@@ -33,6 +33,7 @@ p.note { color: #555; max-width: 46rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.6rem 0; }
 th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child, td.text, th.text { text-align: left; }
+td.text:first-child { white-space: nowrap; }
 img { max-width: 100%; background: #fff; border-radius: 4px; }
 .chip { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px;
         margin-right: 0.4em; }
