@@ -18,7 +18,7 @@ from posexp.measure.quality import confidence_table
 from posexp.notebook import media
 from posexp.notebook.player import Findings, player_of
 from posexp.notebook.table import COLUMNS
-from posexp.notebook.widgets import CompareRuns, RunView, _html
+from posexp.notebook.widgets import CompareRuns, RunView, _goes_down_first, _html
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -387,3 +387,18 @@ def test_bands_and_marks_come_from_the_files_of_a_run(place, tmp_path):
     assert np.isnan(boxes[1]).all() and boxes[3].tolist() == [1, 2, 3, 4]
     assert player.bands == findings.bands and player.marks == findings.marks
     assert Findings.of(place[1][3]).bands == []
+
+
+def test_the_order_of_squats_is_known_when_their_marks_are_saved(place, tmp_path):
+    run = replace(
+        place[1][3], artifacts=str(tmp_path), tags={**place[1][3].tags, "movement": "one"}
+    )
+    table = tmp_path / "movement" / "repetitions.csv"
+    table.parent.mkdir()
+    header = "repetition,lean_start,rise_start,standing,sit_start,seated\n"
+    for row, first in (("1,,3,4,1,2", True), ("1,0.5,1,2,3,4", False), ("1,,1,2,,", False)):
+        table.write_text(f"{header}{row}\n")
+        assert _goes_down_first(run) is first
+    table.write_text(header)
+    assert _goes_down_first(run) is False
+    assert _goes_down_first(replace(run, params={**run.params, "activity": "squat"})) is True
