@@ -18,7 +18,13 @@ from posexp.measure.quality import confidence_table
 from posexp.notebook import media
 from posexp.notebook.player import Findings, player_of
 from posexp.notebook.table import COLUMNS
-from posexp.notebook.widgets import CompareRuns, RunView, _differences, _html
+from posexp.notebook.widgets import (
+    CompareRuns,
+    RunView,
+    _differences,
+    _goes_down_first,
+    _html,
+)
 from posexp.pose.skeleton import BLAZEPOSE33
 from posexp.video.embedded import embedded_clip
 from posexp.video.source import VideoSource
@@ -407,3 +413,18 @@ def test_differences_are_those_that_somebody_chose(place):
     table = _differences([one, three])
     assert table["model.weights"].tolist() == ["-", "heavy.task"]
     assert "overlay.enabled" not in table and "video.start" not in table
+
+
+def test_the_order_of_squats_is_known_when_their_marks_are_saved(place, tmp_path):
+    run = replace(
+        place[1][3], artifacts=str(tmp_path), tags={**place[1][3].tags, "movement": "one"}
+    )
+    table = tmp_path / "movement" / "repetitions.csv"
+    table.parent.mkdir()
+    header = "repetition,lean_start,rise_start,standing,sit_start,seated\n"
+    for row, first in (("1,,3,4,1,2", True), ("1,0.5,1,2,3,4", False), ("1,,1,2,,", False)):
+        table.write_text(f"{header}{row}\n")
+        assert _goes_down_first(run) is first
+    table.write_text(header)
+    assert _goes_down_first(run) is False
+    assert _goes_down_first(replace(run, params={**run.params, "activity": "squat"})) is True
