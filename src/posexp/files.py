@@ -11,9 +11,18 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 PART = ".part"
 """Ends the name of what is being written; whoever finds one without its writer may remove it."""
+
+
+def of_uri(uri: str) -> str:
+    """The path in a ``file:`` URI; on Windows its host is that of a network's folder."""
+    parts = urlsplit(uri)
+    remote = os.name == "nt" and parts.netloc not in ("", "localhost")
+    return url2pathname(f"//{parts.netloc}{parts.path}" if remote else parts.path)
 
 
 @contextlib.contextmanager

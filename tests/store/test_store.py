@@ -1,16 +1,20 @@
 """MLflow: names, filters, addresses and servers as people have them."""
 
 import contextlib
+import nturl2path
 import re
 import shutil
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from posexp import files
+from posexp.__main__ import main
 from posexp.errors import ConfigError, TrackingError
 from posexp.settings import TrackingSettings
 from posexp.store import address, locks
@@ -211,3 +215,30 @@ def test_what_a_process_left_that_died_while_it_made_the_store_goes(tmp_path):
         (tmp_path / name).write_text("half")
     Archive(TrackingSettings(folder=str(tmp_path))).open()
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", ".store.lock"}
+
+
+def test_a_store_whose_lock_cannot_be_had_is_one_line(tmp_path, capfd):
+    (tmp_path / ".pending.lock").mkdir()  # as a folder that is read-only refuses it
+    assert main([f"tracking.folder={tmp_path}", "video.stop=0.1"]) == 1
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 1 and ".pending.lock: cannot be locked (" in said[0]
+    assert "tracking.folder" in said[0] and "mistake in posexp" not in said[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [r"C:\Users\Ann\My clips\mlruns\artifacts\posexp", r"\\server\share\mlruns\artifacts\posexp",
+     r"D:\100% ä #1\mlruns"],
+)  # fmt: skip
+def test_places_on_windows_are_found_again(path, monkeypatch):
+    uri = PureWindowsPath(path).as_uri()
+    monkeypatch.setattr(files, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(files, "url2pathname", nturl2path.url2pathname)
+    assert files.of_uri(uri) == path
+
+
+@pytest.mark.parametrize("name", ["CON", "aux", "nul.2", "lpt1", "pilot."])
+def test_folders_of_experiments_have_names_that_windows_keeps(name):
+    made = address.folder_name(name)
+    assert not PureWindowsPath(made).is_reserved() and not made.endswith((".", " "))
+    assert address.folder_name("posexp") == "posexp"

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ def _link_back(store: Store, chosen: list[Run], comparison: Run) -> None:
     for run in chosen:
         route = comparisons_route(comparison.experiment_id, run.id)
         try:
-            store.describe(run.id, lambda text, route=route: with_comparisons(text, route))
+            store.describe(run.id, partial(with_comparisons, route=route))
         except TrackingError as error:
             log.warning("the page of run %s (%s) does not lead to the comparison: %s",
                         run.name, run.id[:8], error.problem)  # fmt: skip

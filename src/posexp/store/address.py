@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import requests
 
@@ -148,7 +148,9 @@ def first_line(error: Exception) -> str:
 
 
 def folder_name(experiment: str) -> str:
-    """Of an experiment's artifacts: MLflow's links break on anything but ASCII."""
+    """Of an experiment's artifacts: MLflow's links break on anything but ASCII, Windows on CON."""
     text = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in experiment)
     long = f"-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}" if len(text) > 100 else ""
-    return text.lstrip(".")[:100] + long
+    text = text.lstrip(".")[:100] + long
+    text = f"{text[:-1]}_" if text.endswith(".") else text
+    return f"_{text}" if PureWindowsPath(text).is_reserved() else text

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from posexp.errors import PosexpError, Refused, TrackingError, printable
+from posexp.files import of_uri
 from posexp.store import tags as names
 from posexp.store.address import ask, first_line, is_server, no_answer
 from posexp.store.filters import EXTRACTIONS, KEYED, kind_of, meant, tagged
@@ -182,7 +181,7 @@ class Finder:
         info, data = run.info, run.data
         artifacts = info.artifact_uri
         if artifacts.startswith("file:"):  # spaces and letters such as å are escaped in it
-            artifacts = url2pathname(urlsplit(artifacts).path)
+            artifacts = of_uri(artifacts)
         metrics = {name: v for name, v in data.metrics.items() if not math.isnan(v)}
         return Run(
             info.run_id, printable(info.run_name), info.status, _texts(data.params),

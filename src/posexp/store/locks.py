@@ -38,6 +38,11 @@ def locked(path: Path) -> Iterator[None]:
             path, f"another process has held this lock for {lock.timeout:.0f} s: it hangs, or its "
             "machine sleeps", "Wake or end it",
         ) from error  # fmt: skip
+    except OSError as error:
+        raise TrackingError(
+            path, f"cannot be locked ({error.strerror or error})",
+            "Let it be written, or set tracking.folder to a folder of yours",
+        ) from error  # fmt: skip
     try:
         yield
     finally:

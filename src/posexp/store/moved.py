@@ -11,10 +11,8 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-from posexp.files import whole_folder
+from posexp.files import of_uri, whole_folder
 from posexp.store.address import ARTIFACTS, DATABASE, folder_name, no_answer, sqlite
 from posexp.store.locks import store_lock
 from posexp.store.outbox import Outbox
@@ -164,8 +162,7 @@ def _uri(folder: Path) -> str:
 
 
 def _path(location: str) -> Path | None:
-    parts = urlsplit(location)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    return Path(of_uri(location)) if location.startswith("file:") else None
 
 
 @contextlib.contextmanager

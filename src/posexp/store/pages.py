@@ -33,12 +33,12 @@ def app() -> Any:
     """MLflow's server, an ASGI application, whose first page has a script of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Starlette's, about MLflow
-        from mlflow.server import app as pages
-        from mlflow.server.fastapi_app import app as server
+        from mlflow.server import fastapi_app
 
+    pages = fastapi_app.flask_app
     index = Path(pages.static_folder or "") / "index.html"
     if "serve" in pages.view_functions and index.is_file():
         script = _SCRIPT % (json.dumps(_KEPT), json.dumps(os.environ.get(PAGE, "")))
         text = index.read_text(encoding="utf-8").replace("<head>", f"<head>{script}", 1)
         pages.view_functions["serve"] = lambda: (text, {"Cache-Control": "no-cache"})
-    return server
+    return fastapi_app.app

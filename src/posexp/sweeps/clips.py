@@ -15,11 +15,9 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from posexp.errors import ConfigError, printable
-from posexp.files import at_home
+from posexp.files import at_home, of_uri
 
 log = logging.getLogger("posexp")
 
@@ -319,7 +317,7 @@ def _column_names(path: Path, cells: list[str], taken: Collection[str]) -> list[
 def _located(folder: Path, name: str) -> Path:
     """The file that a list names: as it stands there, or as another system writes it."""
     if name.startswith("file://"):
-        name = url2pathname(urlsplit(name).path)
+        name = of_uri(name)
     slashes = name.replace("\\", "/")
     forms = (name, slashes, name.strip("\"'"))
     other = (unicodedata.normalize(form, text) for text in forms for form in ("NFC", "NFD"))
