@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posexp.errors import TableError
 from posexp.exports.even import Even
 
 
@@ -55,3 +56,9 @@ def test_one_frame_has_no_rate():
     even = Even.of(np.array([2.5]))
     assert even.rate == 1 and "no rate" in even.remarks[0]
     assert even.sample(np.array([7.0])).tolist() == [7.0]
+
+
+def test_frames_that_no_even_rate_can_hold_are_refused():
+    time = np.cumsum([0, 1e-9, 1e-9, 1e-9, 5.0])
+    with pytest.raises(TableError, match="at an even rate they would be 5"):
+        Even.of(time)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posexp.errors import TableError
+
 _ROUNDED = 0.001  # s; Matroska rounds times to it, and what is even there is even in the video
+_MOST = 100  # times as many frames as there are; more are damage, not a recording
 _BRIDGED = 0.1  # s; over a longer gap between frames, a line is no movement
 
 
@@ -37,6 +40,12 @@ class Even:
         gaps, span = np.diff(own), float(own[-1] - own[0])
         # The mean of the usual gaps: their median is one of 13 and 14 ms, for 75 Hz rounded to ms.
         steps = max(1, round(span / float(gaps[gaps < 1.5 * np.median(gaps)].mean())))
+        if steps > _MOST * len(own):
+            raise TableError(
+                "the video's frames", f"expected about the same time between them, got "
+                f"{len(own)} of which most are {span / steps:.3g} s apart, in {span:.3g} s: at an "
+                f"even rate they would be {steps + 1}", "Take a format that has each frame's time",
+            )  # fmt: skip
         return cls(steps / span, own[0] + np.arange(steps + 1) * (span / steps), own)
 
     @property

@@ -24,6 +24,8 @@ _LEAST = 4  # samples of a stretch that can be filtered
 _PAD = 0.5  # s, mirrored at each end
 _EVEN = 0.01  # of a step, that times may be off and still count as even
 _FINEST = 5.0  # times the cutoff: the rate that slower recordings are brought to
+FASTEST = 1000.0
+"""Hz, of a grid that uneven times are brought to: a few of them may be a nanosecond apart."""
 
 
 def low_pass(times: Array, values: Array, cutoff: float = CUTOFF) -> Array:
@@ -116,7 +118,7 @@ def outliers(
     """
     if len(times) < 3:
         return np.zeros(values.shape, bool)
-    half = max(1, round(window / 2 / float(np.median(np.diff(times)))))
+    half = max(1, round(min(window / 2 / float(np.median(np.diff(times))), len(times) - 1)))
     size = (2 * half + 1, 1)
     known = np.isfinite(values)
     whole = np.zeros(values.shape)
@@ -165,12 +167,12 @@ def _stretches(
 
 
 def _at_even_times(times: Array, values: Array, cutoff: float) -> tuple[Array, Array]:
-    """The same at a constant rate: that of the times, or `_FINEST` times the cutoff."""
+    """The same at a constant rate: that of the times, in bounds."""
     step = float(np.median(np.diff(times)))
     even = times[0] + step * np.arange(len(times))
     if np.abs(times - even).max() <= _EVEN * step and step * _FINEST * cutoff <= 1:
         return times, values
-    rate = max(1 / step, _FINEST * cutoff)
+    rate = max(min(1 / step, FASTEST), _FINEST * cutoff)
     grid = np.linspace(times[0], times[-1], max(_LEAST, 1 + round((times[-1] - times[0]) * rate)))
     return grid, _curve(times, values, grid)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posexp.movement.filters import BRIDGED, Array, between_gaps, low_pass
+from posexp.movement.filters import BRIDGED, FASTEST, Array, between_gaps, low_pass
 
 _SHORTEST = 0.2  # s of a stretch that is worth a filter
 _RATE = 120.0  # Hz, at least, of the grid: below 12 frames/s no filter of 6 Hz exists
@@ -63,7 +63,7 @@ def value_at(times: Array, values: Array, moment: float) -> float:
 
 
 def _smoothed(times: Array, values: Array) -> Stretch:
-    rate = max(_RATE, 1 / float(np.median(np.diff(times))))
+    rate = max(_RATE, min(1 / float(np.median(np.diff(times))), FASTEST))
     grid = np.linspace(times[0], times[-1], max(4, round((times[-1] - times[0]) * rate) + 1))
     even = np.interp(grid, times, values)
     smooth = low_pass(grid, even)

@@ -58,7 +58,8 @@ def bootstrap(
     rows, figures = compute(seen)
     random = np.random.default_rng(seed)
     noise = {name: _noises(seen.time, getattr(raw, name)) for name in _SHAKEN}
-    length = max(1, round(_BLOCK / float(np.median(np.diff(seen.time)))))
+    step = float(np.median(np.diff(seen.time)))
+    length = max(1, round(min(_BLOCK / step, len(seen.time))))
     found = np.full((REPLICATES, len(rows), len(Repetition._fields)), np.nan)
     sums = {name: np.full(REPLICATES, np.nan) for name in figures}
     for draw in range(REPLICATES):
