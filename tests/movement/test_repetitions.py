@@ -134,6 +134,13 @@ def test_with_half_of_the_clip_unseen_the_rest_is_told():
     assert "five_times_standing_s" not in found.figures
 
 
+def test_a_beginning_that_is_not_seen_is_said():
+    poses = chair_stands()
+    found = repetitions(without(poses, rows=slice(0, len(poses) // 2)))
+    assert len(found.table) == 2
+    assert "the hips are seen in 50% of the frames" in " ".join(found.notes)
+
+
 def test_nobody_at_all():
     found = repetitions(without(chair_stands()))
     assert found.table.empty

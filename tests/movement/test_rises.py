@@ -121,6 +121,11 @@ def test_heights_that_fit_no_times_are_refused():
         find_rises([0, 1], [0])
     with pytest.raises(TableError, match="increase"):
         find_rises([0, 1, 1], [0, 1, 2])
+    with pytest.raises(TableError, match="expected numbers"):
+        find_rises([0, 1], ["low", "high"])
+    time, height = chair_stands(50, count=2)
+    with pytest.raises(TableError, match=r"got one in 20 s; are the times in s\?"):
+        find_rises(1000 * time, height)  # ms
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/clips")

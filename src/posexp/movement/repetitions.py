@@ -23,6 +23,7 @@ from posexp.pose.sequence import PoseSequence
 from posexp.settings import ACTIVITIES, ScaleSettings
 
 _NO_SHAKE = 1e-9  # of numbers that are always the same, but for rounding
+_SEEN = 0.9  # share of the frames; in fewer, it is said
 _BLIND = 1.0  # s unseen between two repetitions in which there may have been another
 
 
@@ -209,6 +210,12 @@ def _unknown(seen: Seen, rows: list[Repetition], activity: str) -> list[str]:
     notes = []
     if not np.isfinite(seen.knees).any():
         notes.append("the legs are not seen: no knee angles")
+    share = float(np.isfinite(getattr(seen, seen.height(activity))).mean())
+    if share < _SEEN:
+        notes.append(
+            f"the {seen.height(activity)} are seen in {share:.0%} of the frames: repetitions in "
+            "the others are not counted"
+        )
     usual = "hips" if activity == "sit_to_stand" else "shoulders"
     if (height := seen.height(activity)) != usual:
         notes.append(f"the {usual} are hardly seen: the {height} are timed in their place")

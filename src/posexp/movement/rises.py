@@ -17,6 +17,7 @@ _APART = 0.8  # s between the peaks of two rises
 _PEAK = 0.5  # of the 99.5th percentile of the velocity: lower peaks are no rises
 _BEGINS = 0.1  # of a rise's own peak velocity: where it starts and ends
 _SMALLEST = 0.3  # of the range of the height: less is a fidget
+_SLOWEST = 0.5  # s between samples; whoever gives ms or frames for s is beyond it
 _SHORTEST = 0.2  # s; noise that passed the low-pass goes up for half a period of 6 Hz, 0.08 s
 
 
@@ -56,7 +57,7 @@ def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
     Raises
     ------
     TableError
-        Unless both have the same length and the times increase.
+        Unless both are numbers, of the same length, and the times increase, by 0.5 s or less.
     """
     times, heights = _checked(time, height)
     rises, notes = rises_in(stretches(times, heights), times)
@@ -127,7 +128,10 @@ def _rises(
 
 
 def _checked(time: ArrayLike, height: ArrayLike) -> tuple[Array, Array]:
-    times, heights = np.asarray(time, float), np.asarray(height, float)
+    try:
+        times, heights = np.asarray(time, float), np.asarray(height, float)
+    except (TypeError, ValueError) as error:
+        raise TableError("find_rises", f"expected numbers ({error})") from error
     if times.ndim != 1 or times.shape != heights.shape:
         raise TableError(
             "find_rises", f"expected a height for each time, got {times.shape} times and "
@@ -135,4 +139,9 @@ def _checked(time: ArrayLike, height: ArrayLike) -> tuple[Array, Array]:
         )  # fmt: skip
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise TableError("find_rises", "expected times in s that increase from row to row")
+    if len(times) > 1 and (step := float(np.median(np.diff(times)))) > _SLOWEST:
+        raise TableError(
+            "find_rises", f"expected two samples per second or more, got one in {step:g} s; are "
+            "the times in s?",
+        )  # fmt: skip
     return times, np.where(np.isfinite(heights), heights, np.nan)

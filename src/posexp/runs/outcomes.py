@@ -43,18 +43,14 @@ def outcomes(runs: Iterable[Run | str], uri: str | None = None) -> pd.DataFrame:
     TrackingError
         For an id of which there is no run, or a store that does not answer.
     """
+    numbers = [*(name + end for name in FIGURES for end in ("", SUFFIX)), "view_yaw_deg"]
     rows = []
     for each in runs:
         run = each if isinstance(each, Run) else load_run(each, uri)
-        row = {
+        rows.append({
             "run": run.id, "video": str(run.video or ""), "model": run.model,
             "movement": run.tags.get(tags.MOVEMENT, ""),
-        }  # fmt: skip
-        for name in FIGURES:
-            # A count that never changed has no standard deviation worth a column.
-            for column in (name,) if name == "repetitions" else (name, name + SUFFIX):
-                row[column] = run.metrics.get(f"movement/{column}", np.nan)
-        row["view_yaw_deg"] = run.metrics.get("movement/view_yaw_deg", np.nan)
-        rows.append(row | {"view": run.tags.get(tags.VIEW, "")})
-    names = ["run", "video", "model", "movement", "view_yaw_deg", "view"]
-    return pd.DataFrame(rows, columns=None if rows else names)
+            **{name: run.metrics.get(f"movement/{name}", np.nan) for name in numbers},
+            "view": run.tags.get(tags.VIEW, ""),
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=["run", "video", "model", "movement", *numbers, "view"])
