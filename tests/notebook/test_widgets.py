@@ -16,7 +16,7 @@ from posexp.errors import VideoError
 from posexp.measure.comparison import compare
 from posexp.measure.quality import confidence_table
 from posexp.notebook import media
-from posexp.notebook.player import Findings, player_of
+from posexp.notebook.player import Findings, Player, player_of
 from posexp.notebook.table import COLUMNS
 from posexp.notebook.widgets import (
     CompareRuns,
@@ -55,7 +55,7 @@ def test_the_browser_gets_what_the_runs_have():
     assert np.frombuffer(player.frames, np.int32).tolist() == poses.frame.tolist()
     assert np.frombuffer(player.disagreement, np.float32) == pytest.approx(comparison.disagreement)
     angles = np.frombuffer(player.angles[0], np.float32).reshape(6, len(player.angle_names))
-    assert angles[0, player.angle_names.index("left_knee")] == pytest.approx(180, abs=1)
+    assert angles[0, player.angle_names.index("left_knee_flexion")] == pytest.approx(0, abs=1)
     assert player.runs[0]["color"] != player.runs[1]["color"]
     edges = {tuple(poses.skeleton.joints[i] for i in edge) for edge in player.runs[0]["edges"]}
     assert edges == set(poses.skeleton.edges)
@@ -105,6 +105,16 @@ def test_the_newest_video_is_chosen_with_one_run_of_each_variant(chooser, place)
     assert "no Jupyter server" in chooser.player.message  # none runs in this test
     assert "480 lines, 12 MB at most" in chooser.player.message
     assert "&lt;i&gt;" not in chooser.note.value and "<i>clip" not in chooser.table.value
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_player_is_made_to_be_closed_at_once(there, place, tmp_path, monkeypatch):
+    """It is gone before the browser asks for it, which is an error there."""
+    monkeypatch.chdir(place[0] if there else tmp_path)
+    closed = []
+    monkeypatch.setattr(Player, "close", lambda player: closed.append(player))
+    chooser = CompareRuns()
+    assert len(chooser.player.runs) == (2 if there else 0) and closed == []
 
 
 def test_search_video_and_status_narrow_the_list(chooser, place):

@@ -168,7 +168,9 @@ def test_another_overlay_is_drawn_from_the_poses_that_are_known(model, here, mov
     assert {k: v for k, v in second.tags.items() if k not in tags} == {
         k: v for k, v in first.tags.items() if k not in tags
     }
-    assert second.metrics == first.metrics
+    cost = {"system/wall_ms_per_frame", "system/cpu_ms_per_frame"}  # the model's, which did nothing
+    assert first.metrics.keys() - second.metrics.keys() == cost
+    assert second.metrics.items() <= first.metrics.items()
     params = {"overlay.height", "overlay.trail"}
     assert {k for k in first.params if first.params[k] != second.params[k]} == params
     for name in ("keypoints/keypoints.csv", "keypoints/keypoints.parquet"):

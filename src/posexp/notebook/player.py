@@ -12,9 +12,10 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
-from posexp.errors import PosexpError, TrackingError
-from posexp.measure import kinematics
+from posexp.errors import PosexpError
+from posexp.exports.write import ANGLES, REPETITIONS
 from posexp.measure.comparison import Comparison
+from posexp.movement.angles import angles
 from posexp.movement.events import EVENTS
 from posexp.notebook import media
 from posexp.pose.sequence import PoseSequence
@@ -61,13 +62,15 @@ class Findings:
     @classmethod
     def of(cls, run: Run) -> Findings:
         """From the run's files in ``person/``, ``movement/`` and ``angles/``."""
+        of_frames = run.table(ANGLES)  # None in a run of an older version
         movement: dict[str, Any] = {
-            "marks": _marks(run), "angles": _angles(run), "doubt": run.tags.get(tags.VIEW, ""),
+            "marks": _marks(run), "doubt": run.tags.get(tags.VIEW, ""),
+            "angles": None if of_frames is None else of_frames.drop(columns=["frame", "time"]),
         }  # fmt: skip
         if tags.PEOPLE not in run.tags:
             return cls(**movement)
         sides = ["left", "top", "right", "bottom"]
-        found = pd.read_csv(run.file("person/people.csv"))
+        found = pd.read_csv(run.file(tags.PEOPLE_TABLE))
         people = [
             {"number": int(row.person), "followed": bool(row.followed), "time": float(row.time),
              "box": [float(getattr(row, side)) for side in sides]}
@@ -75,7 +78,7 @@ class Findings:
         ]  # fmt: skip
         if run.tags.get(tags.PERSON) == "nobody":
             return cls(people, **movement)
-        track = pd.read_csv(run.file("person/track.csv"))
+        track = pd.read_csv(run.file(tags.TRACK))
         bands = [
             band for kind in ("lost", "doubtful")
             for band in _stretches(track["time"], track["state"] == kind, kind)
@@ -83,19 +86,11 @@ class Findings:
         return cls(people, track[sides].to_numpy(np.float32), bands, **movement)
 
 
-def _angles(run: Run) -> pd.DataFrame | None:
-    """A row per frame, degrees; None in a run that has none, of older versions."""
-    try:
-        return pd.read_csv(run.file("angles/angles.csv")).drop(columns=["frame", "time"])
-    except (TrackingError, KeyError):
-        return None
-
-
 def _marks(run: Run) -> list[dict[str, Any]]:
     """The events of each repetition of a movement."""
     if tags.MOVEMENT not in run.tags:
         return []
-    table = pd.read_csv(run.file("movement/repetitions.csv"))
+    table = pd.read_csv(run.file(REPETITIONS))
     return [
         {"time": float(row[event]), "kind": event,
          "label": f"{row['repetition']:.0f} {event.replace('_', ' ')}"}
@@ -188,7 +183,7 @@ def player_of(
         except PosexpError as error:
             message = " ".join([message, str(error)]).strip()
     common = [j for j in COCO17.joints if all(j in s.skeleton.joints for s in sequences.values())]
-    tables = [kinematics.angles(poses) for poses in sequences.values()]
+    tables = [angles(poses).drop(columns=["frame", "time"]) for poses in sequences.values()]
     if findings.angles is not None and len(findings.angles) == len(first):
         tables = [findings.angles]
     names = [str(name) for name in tables[0] if all(name in table for table in tables)]

@@ -15,6 +15,7 @@ from IPython.display import display
 
 from posexp.config import logged_overrides
 from posexp.errors import PosexpError
+from posexp.exports.write import REPETITIONS
 from posexp.measure import quality
 from posexp.measure.comparison import compare, labels_of, threshold_of
 from posexp.models import native
@@ -138,7 +139,7 @@ def _goes_down_first(run: Run) -> bool:
     """Whether its repetitions are squats."""
     if tags.MOVEMENT not in run.tags:
         return run.params.get("activity") == "squat"
-    table = pd.read_csv(run.file("movement/repetitions.csv"))
+    table = pd.read_csv(run.file(REPETITIONS))
     return (activity_of_events(table) or run.params.get("activity")) == "squat"
 
 
@@ -173,7 +174,7 @@ class CompareRuns(ipywidgets.VBox):
         self._found: dict[str, Run] = {}
         self._known: dict[str, Run] = {}  # all that were ever listed
         self._quiet = False
-        self.player = Player()
+        self._player: Player | None = None  # one that is closed at once fails in the browser
         self.search = ipywidgets.Text(
             placeholder="words of the name, model=mlkit, sweep=NAME", description="filter",
             continuous_update=False, layout=ipywidgets.Layout(width="340px"),
@@ -201,18 +202,26 @@ class CompareRuns(ipywidgets.VBox):
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self._above = (filters, self.chooser, self.note, self.table)
-        super().__init__([*self._above, self.player])
+        super().__init__(self._above)
         for control in (self.search, self.video, self.status):
-            control.observe(lambda _: self._list(), "value")
-        self.refresh.on_click(lambda _: self._list())
-        self.newer.on_click(lambda _: self._list(self._tokens[:-2]))
-        self.older.on_click(lambda _: self._list(self._tokens))
-        self.chooser.observe(lambda _: self._show(), "value")
+            control.observe(lambda _: self._relist(), "value")
+        self.refresh.on_click(lambda _: self._relist())
+        self.newer.on_click(lambda _: self._relist(self._tokens[:-2]))
+        self.older.on_click(lambda _: self._relist(self._tokens))
+        self.chooser.observe(lambda _: self._marked(), "value")
         self._list()
         if runs:
             self.choose(runs)
         elif not self.chooser.value:
             self._choose_last()
+        if self._player is None:
+            self._show()
+
+    @property
+    def player(self) -> Player:
+        """Of the runs that are chosen."""
+        assert self._player is not None
+        return self._player
 
     def _display_(self) -> Player:
         """For marimo, as `RunView` does: the player of what is chosen."""
@@ -226,11 +235,16 @@ class CompareRuns(ipywidgets.VBox):
             for run in chosen:
                 self._found.setdefault(run.id, run)
             self._fill([run.id for run in chosen])
+            self._say("")
+            self._show()
+
+    def _relist(self, before: Sequence[str | None] = ()) -> None:
+        if not self._quiet:
+            self._list(before)
+            self._show()
 
     def _list(self, before: Sequence[str | None] = ()) -> None:
         """Ask for the page that follows those whose tokens are in `before`; or the first."""
-        if self._quiet:
-            return
         with self._saying():
             store = self._archive.open()
             wanted = {tags.VIDEO_SHA256: self.video.value} if self.video.value else {}
@@ -267,10 +281,7 @@ class CompareRuns(ipywidgets.VBox):
                     f"No runs yet in {html.escape(str(where))}. "
                     "<code>%posexp model=mlkit video=clip.mp4</code> makes one."
                 )
-            if not self._found:
-                self._put(Player())
-            if said:
-                self._say(" ".join(said))
+            self._say(" ".join(said))
 
     def _list_videos(self, runs: list[Run]) -> None:
         videos = {run.video_sha256: run.video.name for run in runs if run.video}
@@ -279,12 +290,11 @@ class CompareRuns(ipywidgets.VBox):
         self._quiet = False
 
     def _fill(self, chosen: list[str]) -> None:
-        """List the runs that were found, without showing anything twice."""
+        """List the runs that were found, without showing any."""
         self._quiet = True
         self.chooser.rows = [row_of(run) for run in self._found.values()]
         self.chooser.value = chosen
         self._quiet = False
-        self._show()
 
     def _choose_last(self) -> None:
         """The newest run of each variant of the newest run's video."""
@@ -294,15 +304,18 @@ class CompareRuns(ipywidgets.VBox):
         same = (r for r in self._found.values() if r.video_sha256 == newest.video_sha256)
         self.chooser.value = [run.id for run in newest_of_each(same)]
 
+    def _marked(self) -> None:
+        if not self._quiet:
+            self._say("")
+            self._show()
+
     def _show(self) -> None:
-        if self._quiet:
-            return
         runs = [self._found[key] for key in self.chooser.value if key in self._found]
         self.table.value = _html(_differences(runs)) if runs else ""
         if not runs:
-            self._put(Player(message="Choose a run, or mark several of one video."))
+            hint = "Choose a run, or mark several of one video." if self._found else ""
+            self._put(Player(message=hint))
             return
-        self._say("")
         with self._saying():
             video, message = _video_of(runs[0])
             if len(runs) == 1:
@@ -314,9 +327,10 @@ class CompareRuns(ipywidgets.VBox):
 
     def _put(self, player: Player) -> None:
         """Show a player in place of the last one, which is taken back from the browser."""
-        before, self.player = self.player, player
+        before, self._player = self._player, player
         self.children = (*self._above, player)
-        before.close()
+        if before is not None:
+            before.close()
 
     @contextlib.contextmanager
     def _saying(self) -> Iterator[None]:

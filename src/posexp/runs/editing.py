@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from posexp.errors import ConfigError, TableError, TrackingError
+from posexp.exports.write import REPETITIONS
 from posexp.movement.events import EVENTS
 from posexp.pose.sequence import PoseSequence
 from posexp.progress import Report, progress_bar
@@ -24,8 +25,6 @@ from posexp.store import tags
 from posexp.store.archive import Archive
 from posexp.store.run import Run
 from posexp.video.source import VideoSource
-
-REPETITIONS = "movement/repetitions.csv"
 
 
 def edit(
@@ -153,7 +152,7 @@ def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
     if run.edited:
         known = pd.read_csv(run.file(EDITS)).astype(table.dtypes.to_dict())
         table = pd.concat([known, table], ignore_index=True)
-        automatic_events = _read(run, AUTOMATIC_EVENTS)
+        automatic_events = run.table(AUTOMATIC_EVENTS)
         if (known["what"] == "keypoint").any():
             before = PoseSequence.read(run.file(AUTOMATIC_POSES))
     return Edits(new, told, table, before, automatic_events)
@@ -164,14 +163,7 @@ def _or_none(found: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _repetitions_of(run: Run) -> pd.DataFrame | None:
-    return _read(run, REPETITIONS) if tags.MOVEMENT in run.tags else None
-
-
-def _read(run: Run, artifact: str) -> pd.DataFrame | None:
-    try:
-        return pd.read_csv(run.file(artifact))
-    except TrackingError:
-        return None
+    return run.table(REPETITIONS) if tags.MOVEMENT in run.tags else None
 
 
 def _digest(before: str, changed: Edits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,7 @@ class _Work:
         self._worst = WorstFrames(self._truth.poses, skeleton) if self._truth else None
         self._keys = KeyFrames(job.config.overlay, skeleton)
         self._extraction: Extraction | None = None
+        self._cost: dict[str, float] = {}
 
     @property
     def frames(self) -> int:
@@ -165,10 +167,18 @@ class _Work:
             delivery.notice()
             self._report(done, expected, doing)
 
+        wall, cpu = time.perf_counter(), time.process_time()
         try:
             self._extraction.run(report)
         except (Exception, KeyboardInterrupt) as error:
             stopped = error
+        if self.frames and not isinstance(self._estimator, Replay):
+            self._cost = {
+                f"system/{name}_ms_per_frame": 1000 * seconds / self.frames
+                for name, seconds in (
+                    ("wall", time.perf_counter() - wall), ("cpu", time.process_time() - cpu)
+                )
+            }  # fmt: skip
         try:
             with self.doing("finishing the overlay"):
                 written = overlay is None or overlay.close()
@@ -195,6 +205,7 @@ class _Work:
             if not self.frames:
                 return
             assert self._extraction is not None
+            record.metrics |= self._cost
             poses = self._extraction.poses()
             results.write_tables(poses, record, folder, self.job.config.keypoints.joints == "body")
             results.note_if_nobody(poses, record, self._source.path)
