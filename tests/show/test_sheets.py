@@ -83,6 +83,14 @@ def test_without_anybody_the_whole_picture_is_shown():
     assert np.ptp(bright[:, 0]) == pytest.approx(WIDTH * 480 / 640, abs=3)
 
 
+def test_one_joint_alone_has_no_size_but_a_place():
+    image = np.full((480, 640, 3), 60, np.uint8)
+    with np.errstate(all="raise"):
+        cut = cut_around(frame_of(image), np.array([[320.0, 240.0]]), float("nan"))
+    assert cut.place(np.array([320.0, 240.0])) == pytest.approx((WIDTH / 2, HEIGHT / 2), abs=1)
+    assert 1 < cut.zoom < 10
+
+
 def test_times_can_be_read_where_mlflow_shows_the_sheet():
     tile = captioned(np.full((HEIGHT, WIDTH, 3), 90, np.uint8), "12.34 s")
     whole = sheet([tile] * 12)

@@ -46,6 +46,7 @@ def cut_around(frame: Frame, focus: Floats, size: float) -> Cut:
         What must be seen, px; NaN is left out. The whole frame when nothing is left.
     size : float
         The person's, px of the frame: there is a third as much room again, where the frame has it.
+        NaN where it is not known, as that of a skeleton of one joint.
     """
     across = WIDTH / HEIGHT
     whole = max(frame.height, frame.width / across)
@@ -55,7 +56,7 @@ def cut_around(frame: Frame, focus: Floats, size: float) -> Cut:
         wide, tall = high - low
         needed = min(whole, max(1.1 * tall, 1.15 * wide / across))
         inside = min(frame.height, frame.width / across)
-        side = max(needed, min(max(_ROOM * size, _LEAST), inside))
+        side = max(needed, min(max(_ROOM * (size if size > 0 else 0), _LEAST), inside))
     else:
         low = high = np.array([frame.width, frame.height]) / 2
         side = whole
