@@ -149,10 +149,7 @@ def clothes_of(frame: Frame, body: Floats) -> Clothes:
     trunk = body[TRUNK]
     long = np.linalg.norm(trunk[:2].mean(axis=0) - trunk[2:].mean(axis=0))
     side = max(0.6 * float(long), 4.0)
-    room = (
-        max(frame.width - side, 0.0),
-        max(frame.height - side, 0.0),
-    )
+    room = np.maximum((frame.width - side, frame.height - side), 0)
     left, top = np.clip(trunk.mean(axis=0) - side / 2, 0, room).tolist()
     patch = sample(frame.planes(), CropRegion(left, top, side), _PATCH)
     lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
