@@ -77,6 +77,17 @@ def test_a_short_gap_is_bridged_and_a_long_one_cuts():
     assert not ((cut["start"] > 4) & (cut["start"] < 6)).any()
 
 
+def test_a_jump_where_one_is_found_again_hides_no_rise():
+    time = np.arange(0, 8, 0.02)
+    height = 30 * np.clip((time - 1.0) / 1.2, 0, 1)
+    before = find_rises(time, height)
+    height[(time > 4) & (time < 5)] = np.nan
+    height[np.flatnonzero(time >= 5)[:3]] -= 25 * np.array([1, 0.7, 0.3])  # a model settles
+    after = find_rises(time, height)
+    assert len(before) == len(after) == 1
+    assert after["start"].iloc[0] == pytest.approx(before["start"].iloc[0], abs=0.01)
+
+
 def test_with_half_of_it_missing_the_other_half_is_told():
     time, height = chair_stands(50)
     height[time > 10.5] = np.nan

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.signal import find_peaks
 
 from posexp.errors import TableError
@@ -15,6 +15,7 @@ from posexp.movement.signals import Stretch, stretches
 
 _APART = 0.8  # s between the peaks of two rises
 _PEAK = 0.5  # of the 99.5th percentile of the velocity: lower peaks are no rises
+_END = 0.1  # s at the ends of what is seen in one go
 _BEGINS = 0.1  # of a rise's own peak velocity: where it starts and ends
 _SMALLEST = 0.3  # of the range of the height: less is a fidget
 _SLOWEST = 0.5  # s between samples; whoever gives ms or frames for s is beyond it
@@ -34,7 +35,8 @@ def find_rises(time: ArrayLike, height: ArrayLike) -> pd.DataFrame:
     """When something rises, by the speed at which it does.
 
     The height is smoothed (Butterworth, zero phase, 6 Hz). A rise is a peak of the upward velocity
-    of at least half its 99.5th percentile, 0.8 s from any higher one. It starts and ends where the
+    of at least half its 99.5th percentile (of all but the first and last 0.1 s between gaps),
+    0.8 s from any higher one. It starts and ends where the
     velocity is a tenth of that peak's own, as chair stands are timed from a moving marker: so no
     unit is needed. It goes up by at least 0.3 of the height's range (1st to 99th percentile), and
     takes at least 0.2 s.
@@ -77,12 +79,19 @@ def rises_in(
     rises: list[Rise] = []
     if parts:
         everything = np.concatenate([part.value for part in parts])
-        velocity = np.concatenate([part.velocity for part in parts])
+        # Where one is found again, a model settles: no speed of the person's.
+        inner = [part.velocity[_inside(part)] for part in parts if _inside(part).any()]
+        velocity = np.concatenate(inner or [part.velocity for part in parts])
         lowest = _PEAK * float(np.percentile(velocity, 99.5))
         smallest = _SMALLEST * float(np.subtract(*np.percentile(everything, [99, 1])))
         for part in parts if lowest > 0 else ():
             rises += sorted(_rises(part, (lowest, smallest, least), notes, (times[0], times[-1])))
     return rises, notes
+
+
+def _inside(part: Stretch) -> NDArray[np.bool_]:
+    """Which of its samples are not at its ends."""
+    return (part.time >= part.time[0] + _END) & (part.time <= part.time[-1] - _END)
 
 
 def _rises(
