@@ -1,5 +1,7 @@
 """Angles and the view, of a body whose pose is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,24 @@ def test_the_view_is_told_with_and_without_space(yaw, in_space):
     if not seen.trusted:
         assert ("behind" in seen.sentence) == (yaw > 90)
         assert ("_world" in seen.sentence) == in_space
+
+
+@pytest.mark.parametrize("down", [-50, -10, 0, 20, 45, 70])
+def test_a_camera_that_looks_steeply_down_is_said(down):
+    stands = sitting(90, lean=0, thigh=0)
+    turn = np.deg2rad(down)
+    turned = stands.world @ np.array(
+        [[1, 0, 0], [0, np.cos(turn), np.sin(turn)], [0, -np.sin(turn), np.cos(turn)]]
+    )
+    seen = view(replace(stands, world=turned.astype(np.float32)))
+    assert seen.pitch == pytest.approx(down, abs=0.1)
+    assert seen.trusted == (abs(down) < 30)
+    assert ("steeply from above" in seen.sentence) == (down > 30)
+
+
+def test_who_only_sits_tells_nothing_of_the_cameras_pitch():
+    """They may lean towards it."""
+    assert np.isnan(view(sitting(0, lean=45)).pitch)
 
 
 def test_at_the_limit_a_knee_is_off_by_what_the_docs_say():
