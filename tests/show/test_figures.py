@@ -58,7 +58,8 @@ def test_a_movements_phases_are_shaded_apart_where_they_are_known():
         shown = {text.get_text() for text in legend.get_texts()} - {"left", "right"}
         assert expected <= shown <= expected | {"stabilisation"}
     extension = known["rise_start"][0] + 0.3
-    begins = [patch.get_x() for patch in figure.axes[0].patches]
+    begins = [path.vertices[0, 0] for all_of_one in figure.axes[0].collections
+              for path in all_of_one.get_paths()]  # fmt: skip
     assert any(abs(begin - extension) < 1e-9 for begin in begins)
     assert not any(text.get_parse_math() for text in figure.texts)
 
