@@ -68,6 +68,13 @@ def grouped(marks: Sequence[tuple[str, float]], squat: bool = False) -> pd.DataF
     return pd.DataFrame(rows, columns=list(EVENTS))
 
 
+def checked_for(events: pd.DataFrame, times: Array) -> pd.DataFrame:
+    """As `checked`, for a clip whose frames are at `times`, s; TableError too where it has none."""
+    if not len(times):
+        raise TableError("events", "expected a clip with frames, got none")
+    return checked(events, float(times[0]), float(times[-1]))
+
+
 def checked(events: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     """The events of each repetition, in order of time.
 

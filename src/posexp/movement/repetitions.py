@@ -13,7 +13,7 @@ from posexp.movement.angles import WORLD, angles
 from posexp.movement.cleaning import Cleaned, clean
 from posexp.movement.events import Seen, activity_of
 from posexp.movement.filters import Array
-from posexp.movement.given import activity_of_events, checked
+from posexp.movement.given import activity_of_events, checked_for
 from posexp.movement.outcomes import outcomes, sentence
 from posexp.movement.phases import Repetition, repetitions_in
 from posexp.movement.scale import Scale, scale_of, tilt_of
@@ -108,7 +108,7 @@ def repetitions(
     """
     check_choice("activity", activity, ACTIVITIES)
     if events is not None:
-        events = checked(events, float(poses.time[0]), float(poses.time[-1]))
+        events = checked_for(events, poses.time)
         activity = activity_of_events(events) or activity
     if activity == "none":
         return _nothing(activity, "activity=none: no repetitions were looked for")

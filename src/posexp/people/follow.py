@@ -32,7 +32,7 @@ def _spreading(steps: int) -> NDArray[np.float32]:
     return np.asarray(shares / np.sum(shares, axis=0), np.float32)
 
 
-_GREYS, _COLOURS = _spreading(8), _spreading(16)
+_GREYS, _COLOURS = _spreading(_STEPS[0]), _spreading(_STEPS[1])
 
 NEAR, SPEED = 0.15, 1.5
 """How far the trunk may be from where it is expected: a share of the person's size, and so much
@@ -156,7 +156,7 @@ def clothes_of(frame: Frame, body: Floats) -> Clothes:
     # Most are near grey: the steps of a and b are 4 levels about it, and end with all beyond.
     lab[..., 1:] = np.clip(lab[..., 1:], 96, 159)
     counts = cv2.calcHist([lab], [0, 1, 2], None, list(_STEPS), [0, 256, 96, 160, 96, 160])
-    shares = (_GREYS @ counts.reshape(8, -1)).reshape(_STEPS)
+    shares = (_GREYS @ counts.reshape(_STEPS[0], -1)).reshape(_STEPS)
     shares = _COLOURS @ shares @ _COLOURS.T / counts.sum()
     return np.asarray(shares, np.float32).ravel()
 

@@ -11,6 +11,7 @@ import pandas as pd
 from posexp.errors import ConfigError, TableError, TrackingError
 from posexp.exports.write import REPETITIONS
 from posexp.movement.events import EVENTS
+from posexp.movement.given import checked_for
 from posexp.pose.sequence import PoseSequence
 from posexp.progress import Report, progress_bar
 from posexp.runs import edits as edited
@@ -132,12 +133,10 @@ def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
                 "events", f"run {run.name} ({run.id[:8]}) was made with activity=none",
                 "Run it again with activity=sit_to_stand, and edit that",
             )  # fmt: skip
-        told = edited.event_table(edited.read_edits("events", events), poses)
-        event_changes = edited.moved_events(_or_none(found), told)
-    if tags.EVENTS_SET in run.tags and not event_changes:
-        told = _or_none(found)  # somebody has said so before
-    elif not event_changes:
-        told = None
+        told = checked_for(edited.read_edits("events", events), poses.time)
+        event_changes = edited.moved_events(_events_in(found), told)
+    if not event_changes:  # then those that somebody has set before stay
+        told = _events_in(found) if tags.EVENTS_SET in run.tags else None
     new = poses
     if keypoints is not None:
         new, changes = edited.moved_joints(poses, edited.read_edits("keypoints", keypoints))
@@ -158,7 +157,7 @@ def _edits_of(run: Run, events: Table | None, keypoints: Table | None) -> Edits:
     return Edits(new, told, table, before, automatic_events)
 
 
-def _or_none(found: pd.DataFrame | None) -> pd.DataFrame:
+def _events_in(found: pd.DataFrame | None) -> pd.DataFrame:
     return pd.DataFrame(columns=list(EVENTS), dtype=float) if found is None else found[list(EVENTS)]
 
 

@@ -16,7 +16,6 @@ import pandas as pd
 from posexp.errors import TableError
 from posexp.files import at_home, save_table, whole
 from posexp.movement.events import EVENTS
-from posexp.movement.given import checked
 from posexp.movement.uncertainty import match
 from posexp.pose.sequence import PoseSequence
 
@@ -222,13 +221,6 @@ def changes_of(events: Sequence[Change], points: Sequence[Change]) -> pd.DataFra
     rows += [("keypoint", None, frame, *rest, *about) for frame, *rest in points]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"repetition": "Int64", "frame": "Int64"})
-
-
-def event_table(events: pd.DataFrame, poses: PoseSequence) -> pd.DataFrame:
-    """Events of a person, checked against the clip; see `posexp.movement.given.checked`."""
-    if not len(poses):
-        raise TableError("events", "expected a clip with frames, got none")
-    return checked(events, float(poses.time[0]), float(poses.time[-1]))
 
 
 def _check_point(
